@@ -22,6 +22,8 @@ class Model:
     builder: str
     code: str | None = None
     """The file of ``code/`` that holds the model, for models-from-code."""
+    ships: tuple[str, ...] = ()
+    """Files of ``code/shipped`` that are saved with it, as ``code_paths``."""
     packages: tuple[str, ...] = ()
     """Distributions that the model needs besides mlflow, pandas and numpy."""
     loads: bool = True
@@ -38,6 +40,10 @@ class Model:
         return HERE / "code" / self.code
 
     @property
+    def code_paths(self) -> list[Path]:
+        return [HERE / "code" / "shipped" / name for name in self.ships]
+
+    @property
     def key(self) -> str:
         """Digest of all that decides what is saved: sources and versions."""
         digest = hashlib.sha256(f"{self.name} python {platform.python_version()}".encode())
@@ -46,7 +52,7 @@ class Model:
         sources = [HERE / "builders" / f"{self.builder}.py", HERE / "builders" / "saving.py"]
         if self.code is not None:
             sources.append(self.code_path)
-        for source in sources:
+        for source in (*sources, *self.code_paths):
             digest.update(_digest(source))
         return digest.hexdigest()[:12]
 

@@ -24,6 +24,13 @@ from tests.zoo.catalogue import MODELS
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = REPOSITORY / ".cache" / "zoo"
 
+# Nothing is asked of a package index, and of the output only what explains a failure is left.
+_CHILD_ENVIRONMENT = {
+    "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "PYTHONWARNINGS": "ignore",
+}
+
 
 class BuildFailed(Exception):
     """The child that saves models failed; the message is its output."""
@@ -67,7 +74,7 @@ def _build_in_child(places: dict[str, Path]) -> None:
             [sys.executable, "-m", "tests.zoo.builders"],
             input=json.dumps(targets),
             cwd=REPOSITORY,
-            env={**os.environ, "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true"},
+            env={**os.environ, **_CHILD_ENVIRONMENT},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

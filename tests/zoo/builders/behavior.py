@@ -13,6 +13,42 @@ def echo(model: Model, path: Path) -> None:
     save_code(model, path, input_example=pd.DataFrame({"x": [1.0, 2.0]}), signature=False)
 
 
+def outputs(model: Model, path: Path) -> None:
+    _save_by_kind(model, path, "list")
+
+
+def unencodable(model: Model, path: Path) -> None:
+    # No example: mlflow would try to write the answer to it.
+    save_code(model, path, signature=columns(kind="string"))
+
+
+def raises(model: Model, path: Path) -> None:
+    save_code(
+        model,
+        path,
+        signature=columns(kind="string", text="string?"),
+        input_example=pd.DataFrame({"kind": ["none"]}),
+    )
+
+
+def noisy(model: Model, path: Path) -> None:
+    example = pd.DataFrame({"line": ["a", "b"]})
+    save_code(model, path, signature=columns(line="string"), input_example=example)
+
+
+def configured(model: Model, path: Path) -> None:
+    save_code(
+        model,
+        path,
+        signature=False,
+        model_config={"greeting": "hello", "repeat": 2, "nested": {"a": [1, None]}},
+    )
+
+
+def environment(model: Model, path: Path) -> None:
+    save_code(model, path, signature=columns(x="double"))
+
+
 def slow(model: Model, path: Path) -> None:
     save_code(
         model,
@@ -63,6 +99,15 @@ def load_exits(model: Model, path: Path) -> None:
 
 def predict_raises(model: Model, path: Path) -> None:
     _save_small(model, path)
+
+
+def _save_by_kind(model: Model, path: Path, kind: str) -> None:
+    save_code(
+        model,
+        path,
+        signature=columns(kind="string"),
+        input_example=pd.DataFrame({"kind": [kind]}),
+    )
 
 
 def _save_versioned(model: Model, path: Path, version: str) -> None:

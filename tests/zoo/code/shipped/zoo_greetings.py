@@ -1,0 +1,5 @@
+"""Code that is shipped beside a model."""
+
+
+def greet(name):
+    return f"Hello {name}"
