@@ -97,11 +97,15 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 def _wait_until_healthy(uri: str, server: subprocess.Popen[bytes], log: Path) -> None:
     give_up_at = time.monotonic() + _START_LIMIT_S
-    while time.monotonic() < give_up_at and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{uri}/health", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"mlflow server did not start:\n{log.read_text()}")
+    while not _is_healthy(uri):
+        if server.poll() is not None or time.monotonic() > give_up_at:
+            raise AssertionError(f"mlflow server did not start:\n{log.read_text()}")
+        time.sleep(0.1)
+
+
+def _is_healthy(uri: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{uri}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

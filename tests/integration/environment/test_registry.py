@@ -14,12 +14,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.integration.environment.conftest import Registry, free_port
+
 from pelton.environment.artifacts import LocalModel, resolve, resolve_version
 from pelton.environment.cache import Cache
 from pelton.environment.fetcher import Fetcher
 from pelton.errors import ModelUriError
-
-from tests.integration.environment.conftest import Registry, free_port
 
 # Nothing here waits for it; a red test should say so, not hang.
 _LIMIT_S = 120.0
@@ -228,7 +228,7 @@ def test_a_registry_that_never_answers_is_given_up(
 ) -> None:
     with _silent_server() as uri:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        with pytest.raises(ModelUriError, match="was not fetched within 0.5 s"):
+        with pytest.raises(ModelUriError, match=r"was not fetched within 0\.5 s"):
             runner.run(resolve_version("models:/echo@champion", timeout_s=0.5))
 
 

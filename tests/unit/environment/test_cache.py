@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+
 from pelton.environment.cache import Cache, Entry, Writer
 
 Write = Callable[[Writer], Awaitable[None]]

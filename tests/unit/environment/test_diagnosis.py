@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from pelton.environment.diagnosis import describe
 from pelton.errors import ModelUriError
 

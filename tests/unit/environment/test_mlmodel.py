@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from pelton.environment.mlmodel import read_mlmodel
 from pelton.errors import ModelUriError
 

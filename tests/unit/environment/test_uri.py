@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from pelton.environment.uri import local_path, names_fixed_version
 from pelton.errors import ModelUriError
 
