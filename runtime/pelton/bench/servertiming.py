@@ -1,0 +1,73 @@
+"""The ``Server-Timing`` header: where the server says that a request's time went.
+
+Read leniently: names in any case, durations in milliseconds as the standard says, a description in
+or out of quotes; what cannot be read is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from pelton.bench.histogram import Histogram
+
+HEADER: Final = re.compile(rb"\r\nserver-timing:[ \t]*([^\r]*)", re.IGNORECASE)
+_BATCH_NAMES: Final = ("batch", "batch_size", "batch-size", "rows", "batch_rows", "batch-rows")
+
+
+def parse(header: str) -> dict[str, tuple[float | None, str | None]]:
+    """Split a header's value into name -> (duration in milliseconds, description)."""
+    found: dict[str, tuple[float | None, str | None]] = {}
+    for metric in header.split(","):
+        name, *parameters = (part.strip() for part in metric.split(";"))
+        if not name:
+            continue
+        duration: float | None = None
+        description: str | None = None
+        for parameter in parameters:
+            key, _, value = parameter.partition("=")
+            value = value.strip().strip('"')
+            if key.strip().lower() == "dur":
+                try:
+                    duration = float(value)
+                except ValueError:
+                    continue
+            elif key.strip().lower() == "desc":
+                description = value
+        found[name.lower()] = (duration, description)
+    return found
+
+
+@dataclass
+class Stages:
+    """What a step's answers said about their time: one histogram a stage, and the batch sizes.
+
+    Attributes:
+        stages: name -> histogram of its durations.
+        batch_sizes: size of the batch that a request was in -> how many requests.
+    """
+
+    stages: dict[str, Histogram] = field(default_factory=dict)
+    batch_sizes: dict[int, int] = field(default_factory=dict)
+
+    def record(self, headers: list[bytes]) -> None:
+        """Take in raw header values (a sample of a step's answers)."""
+        values: dict[str, list[float]] = {}
+        for raw in headers:
+            for name, (duration_ms, description) in parse(raw.decode("latin-1")).items():
+                if name in _BATCH_NAMES:
+                    self._count_batch(duration_ms, description)
+                elif duration_ms is not None:
+                    values.setdefault(name, []).append(duration_ms / 1e3)
+        for name, durations in values.items():
+            self.stages.setdefault(name, Histogram()).record(durations)
+
+    def _count_batch(self, duration_ms: float | None, description: str | None) -> None:
+        text = description if description is not None else duration_ms
+        try:
+            size = int(float(text)) if text is not None else 0
+        except ValueError:
+            return
+        if size > 0:
+            self.batch_sizes[size] = self.batch_sizes.get(size, 0) + 1
