@@ -57,7 +57,7 @@ def build_all(names: Iterable[str]) -> dict[str, Path]:
     if not _missing(places):
         return places
     CACHE.mkdir(parents=True, exist_ok=True)
-    with _locked(CACHE / "lock"):
+    with locked(CACHE / "lock"):
         if missing := _missing(places):
             _build_in_child(missing)
     return places
@@ -96,7 +96,7 @@ def _retire_older(name: str) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

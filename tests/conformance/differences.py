@@ -1,0 +1,44 @@
+"""The one table of answers in which pelton deliberately differs from MLflow.
+
+A case that no row matches must be answered with MLflow's bytes. A row says exactly what pelton
+answers instead, so a difference is tested like an agreement. `docs/http-api.md` explains each to
+users. The rule for a new row: it makes something clearer or safer for the caller, and nothing that
+works with MLflow stops working.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tests.conformance.answer import Answer
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Cases whose ``model/name`` matches the pattern are answered like this instead."""
+
+    cases: str
+    status: int
+    body: str
+    why: str
+    media_type: str | None = "application/json"
+
+    def matches(self, model: str, case: str) -> bool:
+        return re.fullmatch(self.cases, f"{model}/{case}", re.DOTALL) is not None
+
+    def allows(self, answer: Answer) -> bool:
+        """Whether the answer is the one described; ``body`` is a pattern of the whole body."""
+        return (
+            answer.status == self.status
+            and answer.media_type == self.media_type
+            and re.fullmatch(self.body.encode(), answer.body, re.DOTALL) is not None
+        )
+
+
+DIFFERENCES: tuple[Difference, ...] = ()
+
+
+def difference_of(model: str, case: str) -> Difference | None:
+    """The first row that speaks of the case, if any."""
+    return next((row for row in DIFFERENCES if row.matches(model, case)), None)
