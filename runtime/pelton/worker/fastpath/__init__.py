@@ -1,0 +1,16 @@
+"""MLflow's scoring, faster: the model's signature compiled into decoder, predictor and encoder.
+
+Everything here answers as ``mlflow.pyfunc.scoring_server.invocations`` of the installed mlflow
+does, byte for byte, or declines, and then the raw bytes go to the oracle.
+
+``compiler`` makes the ``FastPath``. ``document`` parses; ``tabular``, ``tensor`` and ``raw`` decode
+(``table``, ``plan``, ``cells`` and ``layout`` are their material, ``witness`` and ``likeness`` what
+they are checked with); ``prediction`` calls the model, ``encoding`` writes the answer, ``batch``
+joins and splits.
+"""
+
+from pelton.worker.fastpath.compiler import FastPath, Unsupported, compile_fast_path
+from pelton.worker.fastpath.decoded import Decoded
+from pelton.worker.fastpath.prediction import Failure
+
+__all__ = ["Decoded", "Failure", "FastPath", "Unsupported", "compile_fast_path"]

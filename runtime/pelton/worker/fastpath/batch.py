@@ -1,0 +1,76 @@
+"""Several requests as one predict: joined by rows, and the output taken apart again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pelton.worker.fastpath.decoded import Decoded
+from pelton.worker.fastpath.encoding import RowTexts, row_texts
+
+
+def assemble(requests: Sequence[Decoded]) -> Decoded:
+    """Return one request with the rows of all ``requests``, in their order.
+
+    Raises:
+        ValueError: they are not of one group.
+    """
+    first = requests[0]
+    if len(requests) == 1:
+        return first
+    if any(request.group != first.group for request in requests):
+        raise ValueError("Only requests of one group can be joined. This is a bug.")
+    cells = first.form.join([request.cells for request in requests])
+    rows = sum(request.rows for request in requests)
+    return Decoded(first.form, cells, rows, first.params, first.group)
+
+
+def split(output: Any, requests: Sequence[Decoded]) -> list[Any] | None:
+    """Return what each of ``requests`` would have been answered, by rows of the joined output.
+
+    Returns:
+        One output per request, to be encoded; for a frame its rows as JSON already. ``None`` if
+        the output is not aligned with the rows.
+    """
+    if len(requests) == 1:
+        return [output]
+    ends = [0]
+    for request in requests:
+        ends.append(ends[-1] + request.rows)
+    slices = [slice(start, end) for start, end in pairwise(ends)]
+    return _take_apart(output, slices, ends[-1])
+
+
+def _take_apart(output: Any, slices: list[slice], rows: int) -> list[Any] | None:
+    kind = type(output)
+    if kind is np.ndarray:
+        if output.ndim == 0 or len(output) != rows:
+            return None
+        return [output[part] for part in slices]
+    if kind is pd.DataFrame:
+        if len(output) != rows:
+            return None
+        texts = row_texts(output)
+        if texts is not None:
+            return [RowTexts(texts[part]) for part in slices]
+        return [output.iloc[part] for part in slices]
+    if kind is pd.Series:
+        return [output.iloc[part] for part in slices] if len(output) == rows else None
+    if kind is list or kind is tuple:
+        return [output[part] for part in slices] if len(output) == rows else None
+    if kind is dict and output:
+        members = [_take_apart(member, slices, rows) for member in output.values()]
+        if any(
+            member is None or type(value) is dict
+            for member, value in zip(members, output.values(), strict=True)
+        ):
+            return None
+        return [
+            dict(zip(output, parts, strict=True))
+            for parts in zip(*(m for m in members if m is not None), strict=True)
+        ]
+    return None

@@ -1,0 +1,150 @@
+"""A decoded request: what the model will be given, in the cheapest form that can still be joined.
+
+The frame or array itself is built when it is asked for, once per predict and not once per request,
+and anew each time, because a model may write into what it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from itertools import chain
+from typing import Any, Protocol
+
+import numpy as np
+
+from pelton.worker.fastpath.layout import Layout
+
+
+class Form(Protocol):
+    """How cells become a model's input, and how requests of this form are joined by rows."""
+
+    def build(self, cells: Any, rows: int) -> Any:
+        """Return the model's input; it shares no memory with ``cells``."""
+
+    def join(self, parts: Sequence[Any]) -> Any:
+        """Return the cells of one request with the rows of all ``parts``."""
+
+    def take(self, cells: Any, start: int, stop: int) -> Any:
+        """Return the cells of rows ``start`` to ``stop``."""
+
+
+class Decoded:
+    """One request, or several joined. Immutable.
+
+    Attributes:
+        rows: its number of rows; 1 where the input has none.
+        params: the request's params, as sent.
+        unwrapped: it is a unified LLM request, whose answer has no ``predictions`` around it.
+        group: requests may be predicted together only if theirs are equal.
+        enforce: MLflow's schema enforcement is still to be done, by ``PyFuncModel.predict``.
+    """
+
+    __slots__ = ("cells", "enforce", "form", "group", "params", "rows", "unwrapped")
+
+    def __init__(
+        self,
+        form: Form,
+        cells: Any,
+        rows: int,
+        params: Any,
+        group: Hashable,
+        unwrapped: bool = False,
+        enforce: bool = False,
+    ) -> None:
+        self.form = form
+        self.cells = cells
+        self.rows = rows
+        self.params = params
+        self.group = group
+        self.unwrapped = unwrapped
+        self.enforce = enforce
+
+    @property
+    def data(self) -> Any:
+        """What MLflow would hand to the flavour's predict; a new object each time."""
+        return self.form.build(self.cells, self.rows)
+
+    def take(self, start: int, stop: int) -> Decoded:
+        """Return the request of rows ``start`` to ``stop`` alone."""
+        cells = self.form.take(self.cells, start, stop)
+        return Decoded(self.form, cells, stop - start, self.params, self.group)
+
+
+class Frames:
+    """Requests whose input is a frame of ``layout``."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.build = layout.build
+        self.join = layout.join
+        self.take = layout.take
+
+
+class Tensors:
+    """Requests whose input is one array, or a dict of arrays, with the rows along axis 0.
+
+    Args:
+        names: of the arrays, in the order of the dict; ``None`` for a single array.
+    """
+
+    def __init__(self, names: tuple[str, ...] | None) -> None:
+        self._names = names
+
+    def build(self, cells: list[Any], rows: int) -> Any:
+        """See ``Form``."""
+        del rows
+        if self._names is None:
+            return np.array(cells[0], order="C")
+        return {
+            name: np.array(cell, order="C") for name, cell in zip(self._names, cells, strict=True)
+        }
+
+    def join(self, parts: Sequence[list[Any]]) -> list[Any]:
+        """See ``Form``."""
+        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+    def take(self, cells: list[Any], start: int, stop: int) -> list[Any]:
+        """See ``Form``."""
+        return [cell[start:stop] for cell in cells]
+
+
+class Lists:
+    """Requests whose input is a list, one element a row, as a type-hinted predict takes it."""
+
+    def build(self, cells: list[Any], rows: int) -> list[Any]:
+        """See ``Form``."""
+        del rows
+        return _copy(cells)  # type: ignore[no-any-return]
+
+    def join(self, parts: Sequence[list[Any]]) -> list[Any]:
+        """See ``Form``."""
+        return list(chain.from_iterable(parts))
+
+    def take(self, cells: list[Any], start: int, stop: int) -> list[Any]:
+        """See ``Form``."""
+        return cells[start:stop]
+
+
+class Alone:
+    """Requests that cannot be joined: their input is any JSON value."""
+
+    def build(self, cells: Any, rows: int) -> Any:
+        """See ``Form``."""
+        del rows
+        return _copy(cells)
+
+    def join(self, parts: Sequence[Any]) -> Any:
+        """Raise ``TypeError``."""
+        raise TypeError("These requests have no rows to join.")
+
+    def take(self, cells: Any, start: int, stop: int) -> Any:
+        """Raise ``TypeError``."""
+        raise TypeError("This request has no rows.")
+
+
+def _copy(value: Any) -> Any:
+    """Return a copy of a JSON value: MLflow writes into what it enforces, and so may a model."""
+    if type(value) is dict:
+        return {key: _copy(member) for key, member in value.items()}
+    if type(value) is list:
+        return [_copy(member) for member in value]
+    return value
