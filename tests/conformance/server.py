@@ -31,30 +31,31 @@ def environment(**variables: str) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.lstrip("_").startswith(("MLFLOW_", "PELTON_"))
+        if not name.lstrip("_").startswith(("MLFLOW_", "PELTON_", "SERVING_MODEL_CONFIG"))
     }
     return {**inherited, "PYTHONHASHSEED": "0", **variables}
 
 
 @contextmanager
-def mlflow_server(model: Path) -> Iterator[Address]:
+def mlflow_server(model: Path, **variables: str) -> Iterator[Address]:
     """``mlflow models serve`` without its environment manager: uvicorn and the scoring app."""
     port = free_port()
     app = "mlflow.pyfunc.scoring_server.app:app"
     command = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(port), app]
-    with _running(command, environment(__pyfunc_model_path__=str(model)), port, "/ping") as address:
+    variables = environment(__pyfunc_model_path__=str(model), **variables)
+    with _running(command, variables, port, "/ping") as address:
         yield address
 
 
 @contextmanager
-def pelton_server(model: Path, arguments: str = "") -> Iterator[Address]:
+def pelton_server(model: Path, arguments: str = "", **variables: str) -> Iterator[Address]:
     """``pelton serve`` with the environment that runs the tests."""
     port = free_port()
     command = [
         *[sys.executable, "-m", "pelton", "serve", str(model), "--env", "local"],
         *["--host", "127.0.0.1", "--port", str(port), *shlex.split(arguments)],
     ]
-    with _running(command, environment(), port, "/v2/health/ready") as address:
+    with _running(command, environment(**variables), port, "/v2/health/ready") as address:
         yield address
 
 

@@ -308,7 +308,7 @@ def _single(value: Any) -> list[Case]:
 def _odd_names() -> list[Case]:
     good: dict[str, Any] = {
         **{"a b": 1, "é": 2, "1": 3, "predictions": 4},
-        **{"inputs": 5, "a.b": 6, "": 7, "messages ": 8},
+        **{"inputs": 5, "a.b": 6, "日本": 7, "messages ": 8},
     }
     required = dict(list(good.items())[:4])
     return [

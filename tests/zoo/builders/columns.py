@@ -68,7 +68,7 @@ def column_unnamed_string(model: Model, path: Path) -> None:
 
 
 def columns_odd_names(model: Model, path: Path) -> None:
-    names = ["a b", "é", "1", "predictions", "inputs", "a.b", "", "messages "]
+    names = ["a b", "é", "1", "predictions", "inputs", "a.b", "日本", "messages "]
     _save(
         model, path, [ColSpec("long", name, required=index < 4) for index, name in enumerate(names)]
     )

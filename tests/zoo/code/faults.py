@@ -58,7 +58,7 @@ class Faults(PythonModel):
             try:
                 while time.monotonic() < end:
                     time.sleep(0.005)
-            except BaseException:  # noqa: PERF203
+            except BaseException:
                 continue
 
     def fault_spin(self, seconds):
