@@ -161,7 +161,7 @@ class WorkerError(PeltonError):
 
 
 class WorkerCrashed(WorkerError):
-    """The worker ended by itself (exit, SIGSEGV, ...): likely the request's or the model's doing."""
+    """The worker ended by itself (exit, SIGSEGV, ...): likely the request's doing."""
 
     code = "WORKER_CRASHED"
 

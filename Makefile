@@ -1,0 +1,55 @@
+# Everything a person types. `make serve` and `make test` set up what they need.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+RUN := $(BIN)/python
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test test-slow check format conformance chaos bench docs clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/base: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "pelton needs Python 3.11 or later with venv; set PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(RUN) || $(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --upgrade "pip>=25.1"
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[demo]"
+	@touch $@
+
+.venv/dev: .venv/base
+	$(RUN) -m pip install --quiet --constraint constraints.txt --group dev
+	@touch $@
+
+setup: .venv/dev ## install everything into .venv
+
+serve: .venv/base ## train, log and serve a small scikit-learn model on 127.0.0.1:8080
+	@$(RUN) -m benchmarks.demo
+
+check: .venv/dev ## format, lint, types, layers
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev ## format and fix
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+test: check ## check, then every test that is not slow
+	$(RUN) -m pytest -m "not slow" -n 2 --dist loadgroup
+
+test-slow: check ## every test
+	$(RUN) -m pytest -n 2 --dist loadgroup
+
+conformance: .venv/dev ## compare pelton with MLflow's own server, byte for byte
+	$(RUN) -m tests.conformance
+
+bench: .venv/dev ## measure against `mlflow models serve` and peers
+	$(RUN) -m benchmarks run
+
+docs: .venv/dev ## write the generated pages
+	$(RUN) -m pelton.settings > docs/configuration.md
+	$(RUN) -m pelton.lifecycle > docs/lifecycle.md
+
+clean: ## remove what was set up and cached
+	rm -rf .venv .cache

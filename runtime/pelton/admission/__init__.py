@@ -1,0 +1,1 @@
+"""Admission: whether a request may enter the queue. ``limits`` decides, ``pace`` measures."""

@@ -1,0 +1,120 @@
+"""One request on its way through the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from pelton.errors import InternalError, PeltonError
+
+if TYPE_CHECKING:
+    from pelton.batching.dispatch import Lane
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a worker answered.
+
+    Attributes:
+        status, media_type, body: the HTTP answer.
+        decode_s, predict_s, encode_s: the worker's own times, in seconds.
+        batch_size: requests that were predicted together.
+        path: how it was answered, "oracle" or "fast".
+        worker: its name.
+        revision: number of the revision that answered.
+    """
+
+    status: int
+    media_type: str
+    body: bytes | bytearray | memoryview
+    decode_s: float = 0.0
+    predict_s: float = 0.0
+    encode_s: float = 0.0
+    batch_size: int = 1
+    path: str = "oracle"
+    worker: str = ""
+    revision: int = 0
+
+
+class Stage(Enum):
+    """Where an entry is. It only moves forward, and is DONE exactly once."""
+
+    QUEUED = "queue"
+    RUNNING = "predict"
+    DONE = "done"
+
+
+class Entry:
+    """A request with its deadline and its way to be answered.
+
+    Owned by the event loop; not thread-safe.
+
+    Attributes:
+        id: unique in this server.
+        body: raw bytes, never looked into.
+        content_type: the header's value, ``None`` if absent.
+        deadline: seconds on the monotonic clock.
+        stage: QUEUED, RUNNING or DONE.
+        answer, error: exactly one is set once DONE (neither if the client has gone).
+        queued_at, started_at, done_at: seconds on the monotonic clock; 0.0 until then.
+    """
+
+    __slots__ = (
+        "_on_done",
+        "answer",
+        "body",
+        "content_type",
+        "deadline",
+        "done_at",
+        "error",
+        "id",
+        "lane",
+        "queued_at",
+        "stage",
+        "started_at",
+        "tick",
+    )
+
+    def __init__(
+        self,
+        id: int,
+        body: bytes | bytearray | memoryview,
+        content_type: str | None,
+        deadline: float,
+        on_done: Callable[[Entry], None],
+    ) -> None:
+        self.id = id
+        self.body = body
+        self.content_type = content_type
+        self.deadline = deadline
+        self.stage = Stage.QUEUED
+        self.answer: Answer | None = None
+        self.error: PeltonError | None = None
+        self.lane: Lane | None = None
+        self.tick = 0
+        self.queued_at = 0.0
+        self.started_at = 0.0
+        self.done_at = 0.0
+        self._on_done = on_done
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the entry has ended; a late answer for it is dropped."""
+        return self.stage is Stage.DONE
+
+    def finish(self, now: float, answer: Answer | None, error: PeltonError | None = None) -> None:
+        """End the entry and tell its owner.
+
+        Raises:
+            InternalError: it has ended already.
+        """
+        if self.stage is Stage.DONE:
+            raise InternalError(f"Entry {self.id} was ended twice. This is a bug.")
+        self.stage = Stage.DONE
+        self.answer = answer
+        self.error = error
+        self.done_at = now
+        self.body = b""
+        self._on_done(self)

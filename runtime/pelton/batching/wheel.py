@@ -1,0 +1,75 @@
+"""A wheel of deadlines: one timer for all requests instead of a timer each."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+from collections.abc import Callable
+
+from pelton.batching.entry import Entry
+from pelton.deadline import Clock
+
+TICK_S = 0.01
+
+
+class DeadlineWheel:
+    """Calls ``on_expired(entry)`` at most ``TICK_S`` after an entry's deadline.
+
+    Adding and removing are O(1); the loop's timer is set only while something is on the wheel.
+    """
+
+    def __init__(
+        self,
+        on_expired: Callable[[Entry], None],
+        clock: Clock,
+        call_at: Callable[[float, Callable[[], None]], asyncio.TimerHandle] | None = None,
+    ) -> None:
+        self._on_expired = on_expired
+        self._clock = clock
+        self._call_at = call_at
+        self._ticks: dict[int, set[Entry]] = {}
+        self._heap: list[int] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_tick = 0
+
+    def add(self, entry: Entry) -> None:
+        """Watch an entry's deadline."""
+        tick = math.ceil(entry.deadline / TICK_S)
+        entry.tick = tick
+        bucket = self._ticks.get(tick)
+        if bucket is None:
+            bucket = self._ticks[tick] = set()
+            heapq.heappush(self._heap, tick)
+            if self._timer is None or tick < self._timer_tick:
+                self._arm(tick)
+        bucket.add(entry)
+
+    def remove(self, entry: Entry) -> None:
+        """Forget an entry; it has ended."""
+        bucket = self._ticks.get(entry.tick)
+        if bucket is not None:
+            bucket.discard(entry)
+
+    def turn(self) -> None:
+        """Expire what is due; the loop's timer calls it, and tests do."""
+        self._timer = None
+        now = self._clock()
+        while self._heap and self._heap[0] * TICK_S <= now:
+            for entry in self._ticks.pop(heapq.heappop(self._heap)):
+                if not entry.is_done:
+                    self._on_expired(entry)
+        if self._heap:
+            self._arm(self._heap[0])
+
+    def _arm(self, tick: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_tick = tick
+        when = tick * TICK_S
+        if self._call_at is not None:
+            self._timer = self._call_at(when, self.turn)
+            return
+        loop = asyncio.get_running_loop()
+        # The loop's clock need not be ours: give it a distance.
+        self._timer = loop.call_later(max(0.0, when - self._clock()), self.turn)

@@ -1,0 +1,96 @@
+"""The server's side of a channel: asyncio, one per worker.
+
+It only moves frames: what they mean for a worker is ``supervisor.handle``'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+from typing import cast
+
+from pelton.channel import frames
+from pelton.errors import FrameError
+
+
+class ChannelClient(asyncio.Protocol):
+    """Owned by one event loop. Frames go out in the order of the calls.
+
+    Args:
+        on_frame: called for each frame that arrives.
+        on_lost: called once, when the other side is gone or has broken the framing.
+    """
+
+    def __init__(
+        self,
+        on_frame: Callable[[frames.Frame], None],
+        on_lost: Callable[[Exception | None], None],
+    ) -> None:
+        self._on_frame = on_frame
+        self._on_lost = on_lost
+        self._reader = frames.FrameReader()
+        self._transport: asyncio.Transport | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        sock: socket.socket,
+        on_frame: Callable[[frames.Frame], None],
+        on_lost: Callable[[Exception | None], None],
+    ) -> ChannelClient:
+        """Take over the server's end of a socketpair; it is closed with the channel."""
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        _, protocol = await loop.create_unix_connection(lambda: cls(on_frame, on_lost), sock=sock)
+        return protocol
+
+    def send(self, outgoing: Iterable[frames.Frame]) -> None:
+        """Write frames with one system call where the socket's buffer allows it.
+
+        A channel that is already lost swallows them: the loss is reported by ``on_lost``, which
+        fails what was in the worker.
+        """
+        if self._transport is None or self._transport.is_closing():
+            return
+        buffers: list[bytes | bytearray | memoryview] = []
+        for frame in outgoing:
+            buffers += frames.encode(frame)
+        self._transport.writelines(buffers)
+
+    def close(self) -> None:
+        """Close the channel; the worker sees the end of the stream and leaves."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close without writing what is buffered (the worker is dead or stopped)."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+
+    def data_received(self, data: bytes) -> None:  # noqa: D102
+        try:
+            incoming = self._reader.feed(data)
+        except FrameError as error:
+            assert self._transport is not None
+            self._transport.abort()
+            self._lose(error)
+            return
+        for frame in incoming:
+            self._on_frame(frame)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: D102
+        self._lose(exc)
+
+    def _lose(self, error: Exception | None) -> None:
+        on_lost, self._on_lost = self._on_lost, _ignore
+        on_lost(error)
+
+
+def _ignore(_: Exception | None) -> None:
+    """Losing a channel is reported once."""

@@ -1,0 +1,114 @@
+"""Framing: bytes to frames and back. Pure: no sockets, no clocks.
+
+A frame is a 16-byte header, ``meta_bytes`` of metadata and a body::
+
+    u32 payload bytes (meta + body) | u8 kind | u8 flags | u16 meta bytes | u64 id
+
+all little-endian. A sequence of frames with one id is one conversation (a request and its
+answer); the flag LAST ends it, so that an answer may be streamed.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from pelton.errors import FrameError
+
+HEADER: Final = struct.Struct("<IBBHQ")
+HEADER_BYTES: Final = HEADER.size
+MAX_PAYLOAD_BYTES: Final = 2**31 - 1
+LAST: Final = 0x01
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One message as it crosses the channel.
+
+    Attributes:
+        kind: one of ``messages.Kind``.
+        id: the conversation; 0 where there is none.
+        meta: small fixed metadata, at most 65,535 bytes.
+        body: the payload.
+        flags: LAST or 0.
+    """
+
+    kind: int
+    id: int = 0
+    meta: bytes = b""
+    body: bytes | bytearray | memoryview = b""
+    flags: int = LAST
+
+
+def encode_header(frame: Frame) -> bytes:
+    """Return the header of ``frame``.
+
+    Raises:
+        FrameError: the frame is too large for its length fields.
+    """
+    payload = len(frame.meta) + len(frame.body)
+    if payload > MAX_PAYLOAD_BYTES or len(frame.meta) > 0xFFFF:
+        raise FrameError(f"A frame of {payload} bytes does not fit. This is a bug.")
+    return HEADER.pack(payload, frame.kind, frame.flags, len(frame.meta), frame.id)
+
+
+def encode(frame: Frame) -> list[bytes | bytearray | memoryview]:
+    """Return the buffers to write, one after the other; large bodies are not copied."""
+    head = encode_header(frame) + frame.meta
+    return [head, frame.body] if len(frame.body) else [head]
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames; holds at most one incomplete frame.
+
+    Each byte is copied once, into the frame it belongs to, however the stream was cut.
+    """
+
+    def __init__(self, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> None:
+        self._max_payload_bytes = max_payload_bytes
+        self._head = bytearray()
+        self._payload: bytearray | None = None
+        self._filled = 0
+        self._kind = self._flags = self._meta_bytes = self._id = 0
+
+    def feed(self, data: bytes | bytearray | memoryview) -> list[Frame]:
+        """Take the next bytes of the stream and return the frames they complete.
+
+        Raises:
+            FrameError: the bytes are not a frame; the stream cannot be used any more.
+        """
+        frames: list[Frame] = []
+        view = memoryview(data)
+        while len(view) or self._payload is not None:
+            if self._payload is None:
+                taken = min(HEADER_BYTES - len(self._head), len(view))
+                self._head += view[:taken]
+                view = view[taken:]
+                if len(self._head) < HEADER_BYTES:
+                    break
+                self._begin()
+            payload = self._payload
+            assert payload is not None
+            taken = min(len(payload) - self._filled, len(view))
+            payload[self._filled : self._filled + taken] = view[:taken]
+            self._filled += taken
+            view = view[taken:]
+            if self._filled < len(payload):
+                break
+            frames.append(self._finish(payload))
+        return frames
+
+    def _begin(self) -> None:
+        size, self._kind, self._flags, self._meta_bytes, self._id = HEADER.unpack(self._head)
+        if size > self._max_payload_bytes or self._meta_bytes > size:
+            raise FrameError(f"Not a frame: {bytes(self._head)!r}. This is a bug.")
+        self._head.clear()
+        self._payload = bytearray(size)
+        self._filled = 0
+
+    def _finish(self, payload: bytearray) -> Frame:
+        self._payload = None
+        meta = bytes(payload[: self._meta_bytes])
+        body = memoryview(payload)[self._meta_bytes :] if self._meta_bytes else payload
+        return Frame(self._kind, self._id, meta, body, self._flags)

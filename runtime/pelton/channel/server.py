@@ -1,0 +1,71 @@
+"""The worker's side of a channel: blocking, thread-safe for writing, one reader.
+
+Standard library only, Python 3.10: it runs in the model's environment.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+from pelton.channel import frames
+
+_READ_BYTES = 256 * 1024
+
+
+class ChannelServer:
+    """A worker's end of the socketpair.
+
+    Args:
+        sock: the blocking socket; closed with the channel.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(True)
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, 1024 * 1024)
+        self.sock = sock
+        self._write_lock = threading.Lock()
+        self._reader = frames.FrameReader()
+        self._buffer = memoryview(bytearray(_READ_BYTES))
+
+    def send(self, frame: frames.Frame) -> None:
+        """Write one frame whole.
+
+        Raises:
+            OSError: the server is gone.
+        """
+        buffers = frames.encode(frame)
+        with self._write_lock:
+            sent = self.sock.sendmsg(buffers)
+            for buffer in buffers:
+                if sent >= len(buffer):
+                    sent -= len(buffer)
+                    continue
+                self.sock.sendall(memoryview(buffer)[sent:])
+                sent = 0
+
+    def receive(self) -> list[frames.Frame]:
+        """Wait for bytes and return the frames they complete; may be none.
+
+        Raises:
+            EOFError: the server closed the channel.
+            FrameError: what arrived is not a frame.
+        """
+        count = self.sock.recv_into(self._buffer)
+        if count == 0:
+            raise EOFError
+        return self._reader.feed(self._buffer[:count])
+
+    def __iter__(self) -> Iterator[frames.Frame]:
+        """Yield frames until the server closes the channel."""
+        while True:
+            try:
+                yield from self.receive()
+            except (EOFError, ConnectionResetError):
+                return
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.sock.close()

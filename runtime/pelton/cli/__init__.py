@@ -1,0 +1,65 @@
+"""The command line: one module a command, imported only when it is the one that was given."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from pelton import __version__
+from pelton.errors import ConfigError, PeltonError
+
+# Command -> (module, help). A module has add_arguments(parser) and run(args) -> exit status.
+COMMANDS: Final = {
+    "serve": ("pelton.cli.serve", "serve an MLflow model over HTTP"),
+    "check": ("pelton.cli.check", "print the effective settings and where each came from"),
+}
+
+_EPILOG = """\
+examples:
+  pelton serve models:/fraud@champion          serve a registered model on 127.0.0.1:8080
+  pelton serve ./model --port 5000             serve a local folder
+  pelton check --concurrency 8                 show what `serve` would run with
+
+`pelton COMMAND --help` explains each command.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="pelton",
+        description="Serve MLflow models: MLflow's requests and answers, production's lifecycle.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pelton {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    for name, (module_name, help) in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=help,
+            description=help[0].upper() + help[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == chosen:
+            importlib.import_module(module_name).add_arguments(command)
+    args = parser.parse_args(arguments)
+    if args.command is None:
+        parser.print_help()
+        return 2
+    try:
+        status: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
+    except ConfigError as error:
+        print(f"pelton: {error}", file=sys.stderr)
+        return 2
+    except PeltonError as error:
+        print(f"pelton: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status

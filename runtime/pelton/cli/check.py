@@ -1,0 +1,40 @@
+"""``pelton check``: the effective settings, and what they come to on this machine."""
+
+from __future__ import annotations
+
+import argparse
+
+from pelton.cli.options import add_settings, resolve_settings
+from pelton.settings import options, show
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``check``: those of ``serve``."""
+    add_settings(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the settings; returns the exit status."""
+    resolved = resolve_settings(args)
+    rows = [("model", resolved.model or "(none given)", "")]
+    for option in options():
+        section = getattr(resolved.settings, option.section)
+        value = getattr(section, option.name)
+        text = "(set)" if option.name == "token" and value else show(value)
+        rows.append((option.name, text or "(none)", resolved.sources[option.name]))
+    widths = [max(len(row[i]) for row in rows) for i in range(2)]
+    for name, value, source in rows:
+        print(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}".rstrip())
+
+    from pelton import platform
+    from pelton.supervisor.revision import slot_bytes, slot_plan
+    from pelton.tiers import GB
+
+    entity = resolved.settings.entity
+    plan = slot_plan(entity)
+    print(
+        f"\nThis machine: {platform.usable_cores()} usable cores,"
+        f" {platform.memory_limit_bytes() / GB:.3g} GB of memory."
+        f"\nSlots: {plan.slots} of {slot_bytes(entity) / GB:.3g} GB each ({plan.reason})."
+    )
+    return 0

@@ -1,0 +1,228 @@
+"""One request at the edge, whatever carries it: admission, entry, answer, records.
+
+``invocations`` (ASGI) is one carrier; every carrier calls ``admit``, reads the body, calls
+``submit``, and sends what ``on_response`` is given.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from pelton.batching.dispatch import Dispatcher
+from pelton.batching.entry import Entry
+from pelton.deadline import deadline_after
+from pelton.errors import ClientDisconnected, PayloadTooLarge, PeltonError
+from pelton.frontend.problems import Response, problem
+from pelton.telemetry.access import Access, AccessLog
+from pelton.telemetry.metrics import Metrics
+
+
+class Served(Protocol):
+    """What the front end wants to know of the endpoint."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests are served now."""
+
+    @property
+    def not_ready_reason(self) -> str:
+        """Why not, in one sentence."""
+
+    @property
+    def mlflow_version(self) -> str | None:
+        """Version of the model's own mlflow; ``None`` before the model has loaded."""
+
+    @property
+    def served_entity_name(self) -> str:
+        """Name of the served entity that answers."""
+
+
+class Exchange:
+    """One request. Owned by the event loop."""
+
+    __slots__ = ("_desk", "_on_response", "bytes_in", "deadline", "entry", "request_id", "started")
+
+    def __init__(self, desk: Desk, request_id: str | None) -> None:
+        self._desk = desk
+        desk.seen += 1
+        self.started = time.monotonic()
+        self.request_id = request_id or desk.next_request_id()
+        self.deadline = 0.0
+        self.bytes_in = 0
+        self.entry: Entry | None = None
+        self._on_response: Callable[[Response], None] | None = None
+
+    def admit(self, content_length: int | None, timeout_header: str | None) -> None:
+        """Decide on the headers alone, before the body is read.
+
+        Raises:
+            PeltonError: the request is refused.
+        """
+        desk = self._desk
+        self.deadline = deadline_after(desk.timeout_s, timeout_header, self.started)
+        if content_length is not None and content_length > desk.max_payload_bytes:
+            raise self.too_large(content_length)
+        desk.dispatcher.check_nowait(self.deadline)
+
+    def too_large(self, size: int) -> PayloadTooLarge:
+        """Return the error for a body of ``size`` bytes (or at least so many)."""
+        limit = self._desk.max_payload_bytes
+        return PayloadTooLarge(
+            f"The request body of {size} bytes or more is larger than the limit of {limit}"
+            f" bytes. Send fewer rows a request, or raise --max-payload."
+        )
+
+    def submit(
+        self,
+        body: bytes | bytearray | memoryview,
+        content_type: str | None,
+        on_response: Callable[[Response], None],
+    ) -> None:
+        """Queue the request; ``on_response`` is called once, unless the client goes first.
+
+        Raises:
+            RejectedError: it was not taken.
+        """
+        self.bytes_in = len(body)
+        self._on_response = on_response
+        desk = self._desk
+        entry = Entry(desk.next_entry_id(), body, content_type, self.deadline, self._done)
+        desk.dispatcher.submit_nowait(entry)
+        self.entry = entry
+
+    def disconnected(self) -> None:
+        """The client has gone: what is still queued will not be run."""
+        self._on_response = None
+        if self.entry is not None:
+            self._desk.dispatcher.drop(self.entry)
+
+    def refuse(self, error: PeltonError) -> Response:
+        """Return the answer for an error of ours, and record it."""
+        response = problem(error)
+        total_s = time.monotonic() - self.started
+        self._desk.record(self, response.status, error.code.lower(), len(response.body), total_s)
+        response.headers.extend(self._common_headers(response, total_s))
+        return response
+
+    def _done(self, entry: Entry) -> None:
+        on_response, self._on_response = self._on_response, None
+        if on_response is None:  # the client has gone
+            code = ClientDisconnected.code.lower()
+            self._desk.record(self, 499, code, 0, time.monotonic() - self.started, entry)
+            return
+        if entry.error is not None:
+            on_response(self.refuse(entry.error))
+            return
+        answer = entry.answer
+        assert answer is not None
+        total_s = entry.done_at - self.started
+        outcome = "ok" if answer.status < 400 else "model_error"
+        self._desk.record(self, answer.status, outcome, len(answer.body), total_s, entry)
+        response = Response(
+            answer.status, [(b"content-type", answer.media_type.encode("latin-1"))], answer.body
+        )
+        response.headers.extend(self._common_headers(response, total_s))
+        on_response(response)
+
+    def _common_headers(self, response: Response, total_s: float) -> list[tuple[bytes, bytes]]:
+        timing = f"total;dur={total_s * 1000:.3f}"
+        entry = self.entry
+        if entry is not None and entry.answer is not None:
+            answer = entry.answer
+            timing = (
+                f"queue;dur={(entry.started_at - entry.queued_at) * 1000:.3f},"
+                f" decode;dur={answer.decode_s * 1000:.3f},"
+                f" predict;dur={answer.predict_s * 1000:.3f},"
+                f" encode;dur={answer.encode_s * 1000:.3f},"
+                f' batch;desc="{answer.batch_size}", {timing}'
+            )
+        return [
+            (b"content-length", str(len(response.body)).encode()),
+            (b"x-request-id", self.request_id.encode("latin-1")),
+            (b"server-timing", timing.encode()),
+            (b"served-model-name", self._desk.served.served_entity_name.encode("latin-1")),
+        ]
+
+
+class Desk:
+    """What all exchanges share.
+
+    Args:
+        dispatcher: the queue.
+        served: the endpoint.
+        metrics: counts.
+        access_log: a line a request.
+        timeout_s: the server's limit of a request's time.
+        max_payload_bytes: the largest body.
+
+    Attributes:
+        seen: requests that have come, whatever became of them.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        served: Served,
+        metrics: Metrics,
+        access_log: AccessLog,
+        *,
+        timeout_s: float,
+        max_payload_bytes: int,
+    ) -> None:
+        self.dispatcher = dispatcher
+        self.served = served
+        self.metrics = metrics
+        self.access_log = access_log
+        self.timeout_s = timeout_s
+        self.max_payload_bytes = max_payload_bytes
+        self.seen = 0
+        self._ids = itertools.count(1)
+        self._prefix = os.urandom(6).hex()
+        self.next_entry_id = self._ids.__next__
+        self._request_ids = itertools.count(1)
+
+    def next_request_id(self) -> str:
+        """Return an id for a request that brought none: unique over restarts."""
+        return f"{self._prefix}-{next(self._request_ids):x}"
+
+    def record(
+        self,
+        exchange: Exchange,
+        status: int,
+        outcome: str,
+        bytes_out: int,
+        total_s: float,
+        entry: Entry | None = None,
+    ) -> None:
+        """Count and log one finished request."""
+        queue_s = decode_s = predict_s = encode_s = 0.0
+        batch, worker, path = 0, "", "none"
+        if entry is not None and entry.answer is not None:
+            answer = entry.answer
+            queue_s = entry.started_at - entry.queued_at
+            decode_s, predict_s, encode_s = answer.decode_s, answer.predict_s, answer.encode_s
+            batch, worker, path = answer.batch_size, answer.worker, answer.path
+            self.metrics.predicted(queue_s, predict_s, batch)
+        self.metrics.answered(status, outcome, path, total_s)
+        self.access_log.add(
+            Access(
+                exchange.request_id,
+                "/invocations",
+                status,
+                outcome,
+                total_s,
+                queue_s,
+                decode_s,
+                predict_s,
+                encode_s,
+                batch,
+                worker,
+                path,
+                exchange.bytes_in,
+                bytes_out,
+            )
+        )

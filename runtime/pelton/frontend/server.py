@@ -1,0 +1,87 @@
+"""The HTTP server: uvicorn with uvloop and httptools, and signals left to ``serve``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from pelton.errors import ConfigError
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening-ready socket.
+
+    Raises:
+        ConfigError: the address cannot be used; the message says who to ask.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise ConfigError(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Is another server running there?"
+            f" Choose another --port (0 picks a free one)."
+        ) from error
+    sock.setblocking(False)
+    return sock
+
+
+class HttpServer:
+    """A running uvicorn that knows nothing of signals.
+
+    Args:
+        app: the ASGI application.
+        sock: a bound socket.
+        keep_alive_s: an idle connection is closed after so many seconds.
+    """
+
+    def __init__(self, app: Any, sock: socket.socket, keep_alive_s: float) -> None:
+        config = uvicorn.Config(
+            app,
+            loop="none",  # the loop runs already
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=int(keep_alive_s),
+            timeout_graceful_shutdown=5,
+            backlog=4096,
+        )
+        self._server = _Server(config)
+        self._sock = sock
+
+    async def run(self) -> None:
+        """Serve until ``close``; returns once the last connection is closed."""
+        await self._server.serve(sockets=[self._sock])
+
+    async def wait_started(self) -> None:
+        """Return once the socket accepts connections."""
+        while not self._server.started:
+            await asyncio.sleep(0.001)
+
+    def close(self) -> None:
+        """Stop listening, let open responses end, close the connections."""
+        self._server.should_exit = True
+
+    @property
+    def open_requests(self) -> int:
+        """Requests that have a handler and no complete answer yet."""
+        return len(self._server.server_state.tasks)
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,185 @@
+"""All that is particular to an operating system, in one place.
+
+Everything here degrades on a platform that lacks it: a function returns ``None`` (or a safe
+value) and the caller logs once what it goes without. Linux is the target, macOS is for local use.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import math
+import os
+import signal
+import sys
+from pathlib import Path
+
+IS_LINUX = sys.platform.startswith("linux")
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None
+
+
+def _own_cgroup(controller: str) -> list[Path]:
+    """Return the folders that may limit this process, own cgroup first, root last."""
+    text = _read(Path("/proc/self/cgroup")) or ""
+    folders: list[Path] = []
+    for line in text.splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers == "":
+            root = _CGROUP
+        elif controller in controllers.split(","):
+            root = _CGROUP / controller
+        else:
+            continue
+        relative = Path(path.lstrip("/"))
+        folders += [root / relative, *(root / p for p in relative.parents)]
+        folders.append(root)
+    return folders
+
+
+def usable_cores() -> int:
+    """Return the cores this process may use: affinity and cgroup quota, at least 1."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quota = math.inf
+    for folder in _own_cgroup("cpu"):
+        if text := _read(folder / "cpu.max"):
+            limit, _, period = text.partition(" ")
+            if limit != "max":
+                quota = min(quota, int(limit) / int(period or 100_000))
+        limit_us = _read(folder / "cpu.cfs_quota_us")
+        period_us = _read(folder / "cpu.cfs_period_us")
+        if limit_us and period_us and int(limit_us) > 0:
+            quota = min(quota, int(limit_us) / int(period_us))
+    return max(1, min(cores or 1, math.ceil(quota) if quota != math.inf else cores or 1))
+
+
+def memory_limit_bytes() -> int:
+    """Return the memory this process may use: the machine's or the cgroup's, in bytes."""
+    limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for folder in _own_cgroup("memory"):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            text = _read(folder / name)
+            if text and text.isdigit():
+                limit = min(limit, int(text))
+    return limit
+
+
+def memory_available_bytes() -> int | None:
+    """Return what is still free of ``memory_limit_bytes``, in bytes; ``None`` if unknown."""
+    available: int | None = None
+    for line in (_read(Path("/proc/meminfo")) or "").splitlines():
+        if line.startswith("MemAvailable:"):
+            available = int(line.split()[1]) * 1024
+    for folder in _own_cgroup("memory"):
+        for limit_name, usage_name in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            limit, usage = _read(folder / limit_name), _read(folder / usage_name)
+            if limit and usage and limit.isdigit() and usage.isdigit():
+                free = int(limit) - int(usage)
+                available = free if available is None else min(available, free)
+    return available
+
+
+def pss_bytes(pid: int) -> int | None:
+    """Return the proportional set size of a process in bytes (shared pages counted once).
+
+    Falls back to the resident set where the kernel gives no PSS; ``None`` if the process is gone.
+    """
+    text = _read(Path(f"/proc/{pid}/smaps_rollup"))
+    if text is not None:
+        for line in text.splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return rss_bytes(pid)
+
+
+def rss_bytes(pid: int) -> int | None:
+    """Return the resident set size of a process in bytes; cheap, but counts shared pages whole."""
+    statm = _read(Path(f"/proc/{pid}/statm"))
+    return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm else None
+
+
+def private_bytes(pid: int) -> int | None:
+    """Return a process's anonymous memory in bytes (cheap: no page walk); ``None`` if gone."""
+    text = _read(Path(f"/proc/{pid}/status"))
+    for line in (text or "").splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped by a signal (state T; under a debugger it is t)."""
+    stat = _read(Path(f"/proc/{pid}/stat"))
+    if not stat:
+        return False
+    return stat.rpartition(")")[2].split()[0] == "T"
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """Return the user and system time a process has used, in seconds."""
+    stat = _read(Path(f"/proc/{pid}/stat"))
+    if not stat:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
+
+
+def die_with_lifeline(fd: int) -> bool:
+    """Have the kernel kill this process when the other end of the pipe ``fd`` is closed.
+
+    The server holds the write end. When it dies, by whatever signal, the kernel sends SIGKILL to
+    the owner of the read end; no thread of ours has to run for that, so it works while user code
+    holds the interpreter lock for ever. Unlike a parent-death signal it follows the *server*, not
+    the process that forked us.
+
+    Returns:
+        Whether the platform can; else the caller must notice the end of the channel itself.
+    """
+    if not IS_LINUX:
+        return False
+    fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(fd, getattr(fcntl, "F_SETSIG", 10), signal.SIGKILL)
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_ASYNC | os.O_NONBLOCK)
+    try:
+        if os.read(fd, 1) == b"":  # closed before we armed it
+            os.kill(os.getpid(), signal.SIGKILL)
+    except BlockingIOError:
+        pass
+    return True
+
+
+def name_process(name: str) -> None:
+    """Give the process a name for ``ps`` and ``top``; 15 characters are kept."""
+    if IS_LINUX:
+        ctypes.CDLL(None).prctl(15, name.encode()[:15], 0, 0, 0)
+
+
+def native_threads() -> int | None:
+    """Return how many threads this process has, native ones included; ``None`` if unknown."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return None
+
+
+def describe_exit(returncode: int) -> str:
+    """Return a sentence part for an exit status as ``subprocess`` gives it."""
+    if returncode >= 0:
+        return f"exited with status {returncode}"
+    try:
+        name = signal.Signals(-returncode).name
+    except ValueError:
+        name = f"signal {-returncode}"
+    return f"was killed by {name}"

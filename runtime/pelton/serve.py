@@ -1,0 +1,212 @@
+"""``pelton serve``: the only place that wires front end and supervisor together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from pelton.admission.limits import Limits
+from pelton.batching.dispatch import Dispatcher
+from pelton.errors import (
+    EnvironmentError_,
+    ModelError,
+    ModelUriError,
+    NotReady,
+    PeltonError,
+    WarmupFailed,
+)
+from pelton.frontend.app import build_app
+from pelton.frontend.exchange import Desk
+from pelton.frontend.invocations import Invocations
+from pelton.frontend.server import HttpServer, bind
+from pelton.settings import Settings
+from pelton.telemetry.access import AccessLog
+from pelton.telemetry.logging import kv
+from pelton.telemetry.metrics import Metrics
+
+log = logging.getLogger("pelton.serve")
+
+EXIT_CONFIG = 2
+EXIT_LOAD_FAILED = 3
+EXIT_WARMUP_FAILED = 4
+_QUIET_S = 0.2
+_LONGEST_QUIET_S = 1.5
+
+
+def serve(settings: Settings, model_uri: str, on_ready: Callable[[str], None]) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit status.
+
+    Args:
+        settings: everything.
+        model_uri: what to serve.
+        on_ready: called with the base URL once requests are answered.
+    """
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(settings, model_uri, on_ready))
+    return asyncio.run(_serve(settings, model_uri, on_ready))
+
+
+async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], None]) -> int:
+    started = time.monotonic()
+    metrics = Metrics()
+    access_log = AccessLog(
+        enabled=settings.telemetry.access_log, as_json=settings.telemetry.log_json
+    )
+    dispatcher = Dispatcher(
+        Limits(settings.admission.queue_limit, settings.admission.queue_limit_bytes),
+        time.monotonic,
+    )
+    sock = bind(settings.http.host, settings.http.port)
+    host, port = sock.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    served = _Loading()
+    dispatcher.refuse_with(lambda: NotReady(served.not_ready_reason, retry_after_s=1))
+    desk = Desk(
+        dispatcher,
+        served,
+        metrics,
+        access_log,
+        timeout_s=settings.admission.timeout,
+        max_payload_bytes=settings.http.max_payload,
+    )
+    invocations = Invocations(desk, settings.http.body_timeout)
+    app = build_app(invocations, served, metrics, settings.entity.name)
+    http = HttpServer(app, sock, settings.http.keep_alive)
+    stop = asyncio.Event()
+    signals = _Signals(stop)
+    http_task = asyncio.ensure_future(http.run())
+    await http.wait_started()
+    log.info(
+        "server.listening %s",
+        kv(url=url, seconds=time.monotonic() - started, model=model_uri),
+    )
+
+    # The model side is imported only now: liveness answers already.
+    from pelton.supervisor.supervisor import Supervisor
+
+    supervisor = Supervisor(settings, model_uri, dispatcher, metrics, time.monotonic)
+    served.become(supervisor)
+
+    def ready() -> None:
+        log.info("server.ready %s", kv(url=url, seconds=time.monotonic() - started))
+        on_ready(url)
+
+    model_side = asyncio.ensure_future(supervisor.run(ready))
+    stopping = asyncio.ensure_future(stop.wait())
+    status = 0
+    try:
+        await asyncio.wait({model_side, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if model_side.done():
+            status = _exit_status(model_side)
+        else:
+            await _shut_down(supervisor, http, settings, model_side, desk)
+    finally:
+        stopping.cancel()
+        model_side.cancel()
+        with contextlib.suppress(BaseException):
+            await model_side
+        http.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(6.0):
+                await http_task
+        access_log.flush()
+        signals.restore()
+    log.info("server.stopped %s", kv(status=status))
+    return status
+
+
+async def _shut_down(
+    supervisor: object, http: HttpServer, settings: Settings, model_side: object, desk: Desk
+) -> None:
+    """Readiness off, drain, then stop listening once no request comes any more."""
+    from pelton.supervisor.supervisor import Supervisor
+
+    assert isinstance(supervisor, Supervisor)
+    supervisor.begin_shutdown()
+    log.info("server.draining %s", kv(limit_s=settings.workers.drain_timeout))
+    await asyncio.sleep(settings.workers.drain_delay)
+    await supervisor.stop(settings.workers.drain_timeout)
+    # Callers with an open connection are told to close it by the answer to their next request;
+    # closing on them while that request is on its way would lose it without an answer.
+    began = time.monotonic()
+    while time.monotonic() - began < _LONGEST_QUIET_S:
+        seen = desk.seen
+        await asyncio.sleep(_QUIET_S)
+        if desk.seen == seen and not http.open_requests:
+            break
+
+
+def _exit_status(model_side: asyncio.Future[None]) -> int:
+    """Return the exit status for a model side that ended by itself, having said why."""
+    error = model_side.exception()
+    if error is None:
+        return 0
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if not isinstance(error, PeltonError):
+        log.error("server.failed", exc_info=error)
+        return 1
+    log.error("server.failed %s", kv(code=error.code))
+    sys.stderr.write(f"\npelton: {error}\n")
+    if isinstance(error, WarmupFailed):
+        return EXIT_WARMUP_FAILED
+    if isinstance(error, (ModelError, ModelUriError, EnvironmentError_)):
+        return EXIT_LOAD_FAILED
+    return EXIT_CONFIG
+
+
+class _Loading:
+    """Stands for the supervisor until it is imported, and then for ever hands on to it."""
+
+    def __init__(self) -> None:
+        self._served: object | None = None
+
+    def become(self, served: object) -> None:
+        self._served = served
+
+    @property
+    def is_ready(self) -> bool:
+        return bool(getattr(self._served, "is_ready", False))
+
+    @property
+    def not_ready_reason(self) -> str:
+        return str(getattr(self._served, "not_ready_reason", "The server is starting."))
+
+    @property
+    def mlflow_version(self) -> str | None:
+        version = getattr(self._served, "mlflow_version", None)
+        return None if version is None else str(version)
+
+    @property
+    def served_entity_name(self) -> str:
+        return str(getattr(self._served, "served_entity_name", "model"))
+
+
+class _Signals:
+    """SIGTERM and SIGINT shut down; a second one kills."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+        self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._received, number)
+
+    def _received(self, number: int) -> None:
+        if self._stop.is_set():
+            sys.stderr.write("pelton: second signal, leaving at once\n")
+            # Workers die with us: the kernel kills them when our end of their lifeline closes.
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self._stop.set()
+
+    def restore(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.remove_signal_handler(number)

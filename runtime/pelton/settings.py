@@ -1,0 +1,461 @@
+"""Settings: frozen sections, each field with its flag, variable and help in one place.
+
+Precedence: flag > ``PELTON_*`` > MLflow's own variable > ``pelton.toml`` > default. A field
+``max_payload`` is ``--max-payload``, ``PELTON_MAX_PAYLOAD`` and ``max_payload = ...`` in the file.
+``docs/configuration.md`` is generated from this module by ``python -m pelton.settings``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomllib
+
+from pelton.errors import ConfigError
+from pelton.tiers import GB, SIZES, TIERS
+
+_SIZE = re.compile(r"^\s*([0-9.]+)\s*([kmgt]?)i?b?\s*$", re.IGNORECASE)
+_DURATION = re.compile(r"^\s*([0-9.]+)\s*(ms|s|m|min|h)?\s*$", re.IGNORECASE)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+T = TypeVar("T")
+
+
+def size(text: object) -> int:
+    """Parse a size in bytes: ``16MB``, ``4GiB``, ``1048576``; a unit is a power of 1024."""
+    match = _SIZE.match(str(text))
+    if not match:
+        raise ValueError(f"{text!r} is no size; write for example 16MB or 4GB")
+    power = " kmgt".index(match[2].lower() or " ")
+    return int(float(match[1]) * 1024**power)
+
+
+def duration(text: object) -> float:
+    """Parse a duration in seconds: ``120``, ``1.5s``, ``30m``, ``2h``; positive."""
+    match = _DURATION.match(str(text))
+    if not match:
+        raise ValueError(f"{text!r} is no duration; write for example 120, 30s or 5m")
+    return float(match[1]) * _SECONDS[(match[2] or "s").lower()]
+
+
+def count(text: object) -> int:
+    """Parse a whole number, 0 or more."""
+    value = int(str(text))
+    if value < 0:
+        raise ValueError(f"{value} is negative")
+    return value
+
+
+def positive(text: object) -> int:
+    """Parse a whole number, 1 or more."""
+    value = int(str(text))
+    if value < 1:
+        raise ValueError(f"{value} is less than 1")
+    return value
+
+
+def switch(text: object) -> bool:
+    """Parse a switch: true, false, 1, 0, yes, no, on, off."""
+    if isinstance(text, bool):
+        return text
+    word = str(text).strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise ValueError(f"{text!r} is neither true nor false")
+
+
+def one_of(*choices: str) -> Callable[[object], str]:
+    """Return a parser that takes one of ``choices``, in any case."""
+
+    def parse(text: object) -> str:
+        for choice in choices:
+            if choice.lower() == str(text).lower():
+                return choice
+        raise ValueError(f"{text!r} is none of {', '.join(choices)}")
+
+    return parse
+
+
+def _option(default: T, parse: Callable[[Any], Any], help: str, *, mlflow: str | None = None) -> T:
+    """Declare a setting; ``mlflow`` is the variable of MLflow's own server it also honours."""
+    value: T = field(default=default, metadata={"parse": parse, "help": help, "mlflow": mlflow})
+    return value
+
+
+@dataclass(frozen=True)
+class Http:
+    """The front end."""
+
+    host: str = _option("127.0.0.1", str, "address to listen on", mlflow="MLFLOW_HOST")
+    port: int = _option(8080, count, "port to listen on; 0 picks a free one", mlflow="MLFLOW_PORT")
+    max_payload: int = _option(16 * 1024**2, size, "largest request body; larger is a 413")
+    body_timeout: float = _option(30.0, duration, "a body must have arrived by then")
+    keep_alive: float = _option(75.0, duration, "an idle connection is closed after")
+    token: str | None = _option(
+        None, str, "bearer token of the management API; without one it answers on loopback only"
+    )
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The queue and its bounds."""
+
+    timeout: float = _option(
+        120.0,
+        duration,
+        "a request is answered by then, or with 504",
+        mlflow="MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT",
+    )
+    queue_limit: int = _option(1000, count, "requests that may wait for a slot; more get 429")
+    queue_limit_bytes: int = _option(
+        512 * 1024**2, size, "bodies that may wait for a slot; more get 429"
+    )
+
+
+@dataclass(frozen=True)
+class Entity:
+    """The served entity: the model and how much of it."""
+
+    name: str = _option("model", str, "name of the endpoint")
+    concurrency: int = _option(
+        0,
+        count,
+        "slots: requests that run at a time; 0 is one per usable core",
+        mlflow="MLFLOW_MODELS_WORKERS",
+    )
+    slots_per_worker: int = _option(
+        1, positive, "threads a worker answers with, for models that mostly wait"
+    )
+    workload_type: str = _option(
+        "CPU", one_of(*TIERS), "Databricks workload type: gives each slot its memory budget"
+    )
+    workload_size: str | None = _option(
+        None, one_of(*SIZES), "Databricks workload size: Small 4, Medium 8-16, Large 16-64 slots"
+    )
+    memory_per_slot: int = _option(
+        0, size, "memory budget of a slot; 0 is that of the workload type"
+    )
+    memory_policy: str = _option(
+        "fewer",
+        one_of("fewer", "refuse"),
+        "when the machine has less memory than the slots promise: start fewer, or refuse",
+    )
+    env: str = _option(
+        "auto",
+        one_of("auto", "local", "isolated"),
+        "Python environment of the model: this one, its own, or whichever fits its requirements",
+    )
+    min_concurrency: int = _option(0, count, "least slots when scaling; 0 is --concurrency")
+    max_concurrency: int = _option(0, count, "most slots when scaling; 0 is --concurrency")
+    scale_to_zero: bool = _option(False, switch, "stop all workers when idle")
+    scale_to_zero_after: float = _option(1800.0, duration, "idle time before --scale-to-zero acts")
+    scale_down_after: float = _option(300.0, duration, "less load for so long removes slots")
+    keep_warm: str = _option(
+        "off",
+        one_of("off", "model"),
+        "what stays in memory when scaled to zero: nothing, or the loaded fork server",
+    )
+    batching: str = _option(
+        "auto",
+        one_of("auto", "on", "off"),
+        "predict requests of several callers together; auto only after proof that it is safe",
+    )
+    max_batch: int = _option(128, positive, "most requests in one batch")
+    fast_path: bool = _option(True, switch, "answer without MLflow's parsing where proven equal")
+    recheck: int = _option(
+        1000, count, "check one fast answer in so many against MLflow again; 0 for none"
+    )
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The life of workers."""
+
+    fork: str = _option(
+        "auto",
+        one_of("auto", "off"),
+        "load the model once and fork workers from it where that is safe",
+    )
+    load_timeout: float = _option(600.0, duration, "a model must have loaded by then")
+    warmup_timeout: float = _option(60.0, duration, "the input example must be answered by then")
+    warmup: str = _option(
+        "check",
+        one_of("check", "require"),
+        "a model that refuses its input example is served with a warning, or not at all"
+        " (an update is always refused)",
+    )
+    cancel_grace: float = _option(
+        0.5, duration, "a worker past a deadline is interrupted, and killed so much later"
+    )
+    heartbeat: float = _option(1.0, duration, "workers are pinged so often")
+    hang_timeout: float = _option(10.0, duration, "an idle worker silent for so long is replaced")
+    drain_timeout: float = _option(
+        30.0, duration, "on SIGTERM, running and waiting requests may take so long"
+    )
+    drain_delay: float = _option(
+        0.0, duration, "on SIGTERM, serve on for so long while load balancers look away"
+    )
+    max_worker_age: float = _option(0.0, duration, "replace workers older than this; 0 is never")
+    max_worker_requests: int = _option(
+        0, count, "replace a worker after so many requests; 0 is never"
+    )
+
+
+@dataclass(frozen=True)
+class Updates:
+    """Reloads and roll-outs."""
+
+    watch: float = _option(
+        0.0, duration, "look for a new version (alias, latest, local folder) so often; 0 is never"
+    )
+    verify_against_active: float = _option(
+        0.0,
+        float,
+        "refuse an update whose answer to the example differs by more than this relative"
+        " tolerance; 0 does not compare",
+    )
+    cache_dir: Path = _option(
+        Path("~/.cache/pelton"), Path, "downloaded models and built environments"
+    )
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """Logs."""
+
+    log_level: str = _option(
+        "info", one_of("debug", "info", "warning", "error"), "least level that is logged"
+    )
+    log_json: bool = _option(False, switch, "log JSON lines")
+    access_log: bool = _option(True, switch, "log a line per request")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything, validated once. A component gets its section, never the whole."""
+
+    http: Http = Http()
+    admission: Admission = Admission()
+    entity: Entity = Entity()
+    workers: Workers = Workers()
+    updates: Updates = Updates()
+    telemetry: Telemetry = Telemetry()
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting, for flags, documentation and ``pelton check``."""
+
+    name: str
+    section: str
+    default: Any
+    parse: Callable[[Any], Any]
+    help: str
+    mlflow: str | None
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return "PELTON_" + self.name.upper()
+
+
+def options() -> Iterator[Option]:
+    """Yield every setting, in the order of the sections."""
+    for section in fields(Settings):
+        for f in fields(_default(section)):
+            yield Option(
+                name=f.name,
+                section=section.name,
+                default=_default(f),
+                parse=f.metadata["parse"],
+                help=f.metadata["help"],
+                mlflow=f.metadata["mlflow"],
+            )
+
+
+def title(section: Field[Any]) -> str:
+    """Return the heading of a section of ``Settings``."""
+    return (_default(section).__doc__ or "").rstrip(".")
+
+
+def _default(f: Field[Any]) -> Any:
+    assert f.default is not MISSING
+    return f.default
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Effective settings, and where each came from (``default``, a variable, a file, a flag)."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    model: str | None
+
+
+def resolve(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None) -> Resolved:
+    """Put the settings together.
+
+    Args:
+        flags: values given on the command line, by field name; absent ones are not in it.
+        environ: the environment.
+        file: a configuration file; ``None`` looks for ``pelton.toml`` in the working folder.
+
+    Raises:
+        ConfigError: an unknown key (with the nearest known one), or a value that cannot be read.
+    """
+    known = {option.name: option for option in options()}
+    in_file, file_name = _read_file(file, known)
+    _reject_unknown_variables(environ, known)
+    values: dict[str, dict[str, Any]] = {}
+    sources: dict[str, str] = {}
+    for option in known.values():
+        raw, source = _find(option, flags, environ, in_file, file_name)
+        sources[option.name] = source
+        if source == "default":
+            value = option.default
+        else:
+            try:
+                value = option.parse(raw)
+            except ValueError as error:
+                raise ConfigError(f"{option.name} ({source}): {error}.") from error
+        values.setdefault(option.section, {})[option.name] = value
+    settings = Settings(
+        http=Http(**values["http"]),
+        admission=Admission(**values["admission"]),
+        entity=Entity(**values["entity"]),
+        workers=Workers(**values["workers"]),
+        updates=Updates(**values["updates"]),
+        telemetry=Telemetry(**values["telemetry"]),
+    )
+    _validate(settings)
+    model = flags.get("model") or environ.get("PELTON_MODEL") or in_file.get("model")
+    return Resolved(settings, sources, model)
+
+
+def _find(
+    option: Option,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    in_file: Mapping[str, Any],
+    file_name: str,
+) -> tuple[Any, str]:
+    if flags.get(option.name) is not None:
+        return flags[option.name], f"flag {option.flag}"
+    if option.variable in environ:
+        return environ[option.variable], option.variable
+    if option.mlflow and option.mlflow in environ:
+        return environ[option.mlflow], option.mlflow
+    if option.name in in_file:
+        return in_file[option.name], file_name
+    return None, "default"
+
+
+def _read_file(file: Path | None, known: Mapping[str, Option]) -> tuple[dict[str, Any], str]:
+    path = file or Path("pelton.toml")
+    if file is None and not path.is_file():
+        return {}, ""
+    try:
+        content = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    flat = {key.replace("-", "_"): value for key, value in content.items()}
+    for key, value in flat.items():
+        if key != "model" and key not in known:
+            raise ConfigError(f"{path}: unknown key {key!r}.{_nearest(key, [*known, 'model'])}")
+        if isinstance(value, (dict, list)):
+            raise ConfigError(f"{path}: {key} must be a plain value, not a table or a list.")
+    return flat, str(path)
+
+
+# Variables with our prefix that are no settings: PELTON_CONFIG names the file.
+_OTHER_VARIABLES = {"PELTON_CONFIG", "PELTON_MODEL"}
+
+
+def _reject_unknown_variables(environ: Mapping[str, str], known: Mapping[str, Option]) -> None:
+    names = {option.variable for option in known.values()} | _OTHER_VARIABLES
+    for variable in environ:
+        if variable.startswith("PELTON_") and variable not in names:
+            raise ConfigError(f"Unknown variable {variable}.{_nearest(variable, names)}")
+
+
+def _nearest(word: str, known: Any) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else " `pelton check` lists the known ones."
+
+
+def _validate(settings: Settings) -> None:
+    entity = settings.entity
+    if entity.workload_size and entity.concurrency:
+        raise ConfigError(
+            "--workload-size and --concurrency both give the number of slots; give one of them."
+        )
+    if settings.http.port > 65535:
+        raise ConfigError(f"port: {settings.http.port} is no port; the largest is 65535.")
+    if settings.admission.timeout <= 0:
+        raise ConfigError("timeout: must be more than 0 s.")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,63}", entity.name):
+        raise ConfigError(
+            f"name: {entity.name!r} must be 1 to 63 letters, digits, '-' or '_', as on Databricks."
+        )
+    if entity.max_concurrency and entity.max_concurrency < entity.min_concurrency:
+        raise ConfigError("max_concurrency is less than min_concurrency.")
+
+
+def show(value: Any) -> str:
+    """Return a setting's value as a person would write it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and value >= 1024**2:
+        return f"{value / GB:g}GB" if value % GB == 0 else f"{value / 1024**2:g}MB"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "" if value is None else str(value)
+
+
+def markdown() -> str:
+    """Return ``docs/configuration.md``."""
+    lines = [
+        "# Configuration",
+        "",
+        "<!-- Generated by `python -m pelton.settings`; do not edit. -->",
+        "",
+        "Precedence: flag > `PELTON_*` variable > MLflow's own variable > `pelton.toml` > default.",
+        "A setting has one name everywhere: `--max-payload`, `PELTON_MAX_PAYLOAD`, and",
+        '`max_payload = "16MB"` at the top level of `pelton.toml` (`--config` or `PELTON_CONFIG`',
+        "name another file). Unknown keys are errors. `pelton check` prints the effective values",
+        "and where each came from. Sizes are powers of 1024 (`16MB`), durations seconds unless",
+        "they have a unit (`30s`, `5m`, `2h`).",
+        "",
+        "`SERVING_MODEL_CONFIG`, `MLFLOW_PYFUNC_INFERENCE_CONFIG`, `MLFLOW_TRACKING_URI` and the",
+        "other variables that MLflow itself reads reach the worker unchanged.",
+    ]
+    for section in fields(Settings):
+        lines += ["", f"## {title(section)}", ""]
+        lines += ["| flag | default | MLflow's variable | meaning |", "|---|---|---|---|"]
+        lines += [
+            f"| `{o.flag}` | {f'`{show(o.default)}`' if show(o.default) else 'none'}"
+            f" | {f'`{o.mlflow}`' if o.mlflow else ''} | {o.help} |"
+            for o in options()
+            if o.section == section.name
+        ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(markdown())

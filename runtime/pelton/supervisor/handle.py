@@ -1,0 +1,418 @@
+"""One worker as the supervisor sees it: its state, its process, its channel, its slots."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pelton import platform
+from pelton.batching.dispatch import Dispatcher, Lane
+from pelton.batching.entry import Answer, Entry
+from pelton.batching.policy import NO_BATCHING, BatchLimits
+from pelton.channel import frames
+from pelton.channel.client import ChannelClient
+from pelton.channel.messages import (
+    EXIT_DRAINED,
+    EXIT_WARMUP_FAILED,
+    PATHS,
+    Kind,
+    LoadSpec,
+    read_answer,
+    read_json,
+    request_frame,
+)
+from pelton.errors import (
+    LoadFailed,
+    ModelError,
+    PeltonError,
+    WarmupFailed,
+    WorkerCrashed,
+    WorkerLost,
+)
+from pelton.lifecycle import WORKER_TRANSITIONS, Lifecycle, WorkerEvent, WorkerState
+from pelton.settings import Workers
+from pelton.supervisor.process import WorkerProcess
+from pelton.telemetry.logging import kv
+
+log = logging.getLogger("pelton.supervisor")
+
+STOP_GRACE_S = 5.0
+_OUTSIDE_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+OnChange = Callable[[str, WorkerState, WorkerEvent, WorkerState], None]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How and why a worker ended.
+
+    Attributes:
+        error: what its requests get; also why a start failed.
+        planned: we wanted it to end.
+        blameless: it ended for a request past its deadline; no sign of a bad model.
+    """
+
+    error: PeltonError
+    planned: bool
+    blameless: bool
+
+
+class WorkerHandle:
+    """A worker from its process to its end. Owned by one event loop.
+
+    Args:
+        process: the running process.
+        spec: what it loads; sent to it unless it was forked from a process that has loaded.
+        forked: whether it was.
+        revision: number of its revision.
+        dispatcher: the queue its slots pull from.
+        settings: limits of its states.
+        on_change: called at each change of state.
+
+    Attributes:
+        ready: done when the worker is READY (its warm-up report), or has failed before.
+        ended: done when its process is gone.
+        answered: requests it has answered.
+    """
+
+    def __init__(
+        self,
+        process: WorkerProcess,
+        spec: LoadSpec,
+        *,
+        forked: bool,
+        revision: int,
+        dispatcher: Dispatcher,
+        settings: Workers,
+        on_change: OnChange,
+    ) -> None:
+        self.process = process
+        self.spec = spec
+        self.name = spec.name
+        self.revision = revision
+        self.lifecycle = Lifecycle(spec.name, WORKER_TRANSITIONS, WorkerState.SPAWNING, on_change)
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self.ready: asyncio.Future[dict[str, Any]] = loop.create_future()
+        self.ended: asyncio.Future[Ending] = loop.create_future()
+        self.loaded: dict[str, Any] = {}
+        self.answered = 0
+        self.started_at = dispatcher.clock()
+        self.last_heard = self.started_at
+        self.lanes: list[Lane] = []
+        self._forked = forked
+        self._dispatcher = dispatcher
+        self._settings = settings
+        self._channel: ChannelClient | None = None
+        self._where: dict[int, Lane] = {}
+        self._failure: PeltonError | None = None
+        self._verdict: PeltonError | None = None
+        self._blameless = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._parts: dict[int, bytearray] = {}
+        self._lost = False
+        self._returncode: int | None = None
+        self._on_idle: Callable[[], None] | None = None
+        process.exited.add_done_callback(self._exited)
+
+    @property
+    def state(self) -> WorkerState:
+        """Where it is."""
+        return self.lifecycle.state
+
+    async def open(self) -> None:
+        """Open the channel and set the worker going."""
+        self._channel = await ChannelClient.open(
+            self.process.sock, self._on_frame, self._channel_lost
+        )
+        if not self._forked:
+            self._channel.send([self.spec.to_frame()])
+        self._limit(self._settings.load_timeout)
+
+    # What the supervisor wants of it
+
+    def admit(self, limits: BatchLimits = NO_BATCHING) -> None:
+        """READY -> SERVING: its slots pull from now on."""
+        self.lifecycle.fire(WorkerEvent.ADMITTED)
+        for _ in range(self.spec.slots):
+            self.lanes.append(self._dispatcher.open_lane(_Port(self), limits))
+
+    def drain(self, on_idle: Callable[[], None] | None = None) -> None:
+        """Take nothing new, finish what runs, exit. ``on_idle`` is called once nothing runs."""
+        if self.state is not WorkerState.SERVING:
+            if self.lifecycle.can(WorkerEvent.DRAIN):
+                self.lifecycle.fire(WorkerEvent.DRAIN)
+            self._stop()
+            if on_idle is not None:
+                on_idle()
+            return
+        self.lifecycle.fire(WorkerEvent.DRAIN)
+        self._on_idle = on_idle
+        waiting = len(self.lanes)
+
+        def lane_idle() -> None:
+            nonlocal waiting
+            waiting -= 1
+            if waiting == 0:
+                self._drained()
+
+        for lane in self.lanes:
+            lane.close(lane_idle)
+
+    def kill(self, reason: PeltonError, *, blameless: bool = False) -> None:
+        """End it now; what runs in it gets ``reason``."""
+        if self._verdict is None:
+            self._verdict = reason
+            self._blameless = blameless
+            log.warning("worker.killed %s", kv(worker=self.name, reason=str(reason)))
+        if self.lifecycle.can(WorkerEvent.TIMED_OUT) and self.state is WorkerState.SERVING:
+            self.lifecycle.fire(WorkerEvent.TIMED_OUT)
+        for lane in self.lanes:
+            lane.fail(reason)
+        self.process.kill()
+
+    def ping(self) -> None:
+        """Ask for a sign of life; ``last_heard`` moves when it comes."""
+        if self._channel is not None:
+            self._channel.send([frames.Frame(Kind.PING)])
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any of its slots runs something."""
+        return any(lane.is_busy for lane in self.lanes)
+
+    # Slots
+
+    def run(self, lane: Lane, batch: Sequence[Entry]) -> None:
+        """Send a batch; called by its port."""
+        assert self._channel is not None
+        last = len(batch) - 1
+        for entry in batch:
+            self._where[entry.id] = lane
+        self._channel.send(
+            request_frame(
+                entry.id, entry.body, entry.content_type, entry.deadline, last=index == last
+            )
+            for index, entry in enumerate(batch)
+        )
+
+    def cancel(self, lane: Lane, batch: Sequence[Entry]) -> None:
+        """Interrupt a batch, and kill the worker if that does not help soon."""
+        assert self._channel is not None
+        self._channel.send([frames.Frame(Kind.CANCEL, batch[0].id)])
+        first = batch[0].id
+
+        def enforce() -> None:
+            if self._where.get(first) is lane:
+                self.kill(
+                    WorkerLost(
+                        "The worker was restarted because another request in it ran past its"
+                        " deadline and could not be interrupted. Retry."
+                    ),
+                    blameless=True,
+                )
+
+        self._loop.call_later(self._settings.cancel_grace, enforce)
+
+    # What the worker says
+
+    def _on_frame(self, frame: frames.Frame) -> None:
+        self.last_heard = self._dispatcher.clock()
+        if frame.kind == Kind.ANSWER:
+            self._answer(frame)
+        elif frame.kind == Kind.CONNECTED:
+            self.lifecycle.fire(WorkerEvent.CONNECTED)
+        elif frame.kind == Kind.LOADED:
+            self.loaded = read_json(frame)
+            if self.state is WorkerState.LOADING:
+                self.lifecycle.fire(WorkerEvent.LOADED)
+                # The worker interrupts itself at the limit; this is for what it cannot.
+                self._limit(self._settings.warmup_timeout + 5.0)
+        elif frame.kind == Kind.WARMED:
+            if self.state is WorkerState.WARMING:
+                self._unlimit()
+                self.lifecycle.fire(WorkerEvent.WARMED)
+                if not self.ready.done():
+                    self.ready.set_result(read_json(frame))
+        elif frame.kind == Kind.FAILED:
+            report = read_json(frame)
+            self._failure = failure(report)
+
+    def _answer(self, frame: frames.Frame) -> None:
+        meta = read_answer(frame)
+        body = frame.body
+        if not frame.flags & frames.LAST:
+            self._parts.setdefault(frame.id, bytearray()).extend(body)
+            return
+        if frame.id in self._parts:
+            whole = self._parts.pop(frame.id)
+            whole.extend(body)
+            body = whole
+        lane = self._where.pop(frame.id, None)
+        if lane is None:
+            return
+        path = PATHS[meta.path]
+        if path == "cancelled":
+            lane.answered(frame.id, None)
+            return
+        self.answered += 1
+        answer = Answer(
+            meta.status,
+            meta.media_type,
+            body,
+            meta.decode_s,
+            meta.predict_s,
+            meta.encode_s,
+            meta.batch_size,
+            path,
+            self.name,
+            self.revision,
+        )
+        lane.answered(frame.id, answer)
+
+    # Endings
+
+    def _drained(self) -> None:
+        if self.state is WorkerState.DRAINING:
+            self.lifecycle.fire(WorkerEvent.DRAINED)
+            self._stop()
+        if self._on_idle is not None:
+            on_idle, self._on_idle = self._on_idle, None
+            on_idle()
+
+    def _stop(self) -> None:
+        if self._channel is not None:
+            self._channel.send([frames.Frame(Kind.DRAIN)])
+        self._limit(STOP_GRACE_S)
+
+    def _limit(self, seconds: float) -> None:
+        """Bound the time in the present state."""
+        self._unlimit()
+        state = self.state
+
+        def expired() -> None:
+            if self.state in (WorkerState.SPAWNING, WorkerState.LOADING):
+                limit = f"load within {seconds:g} s (--load-timeout)"
+                self._failure = LoadFailed(f"The model did not {limit}.")
+            elif self.state is WorkerState.WARMING:
+                self._failure = WarmupFailed(
+                    "The model did not answer its own input example in time and could not be"
+                    " interrupted (--warmup-timeout)."
+                )
+            elif self.state is not state:
+                return
+            log.warning("worker.timed_out %s", kv(worker=self.name, state=state.value))
+            if self.lifecycle.can(WorkerEvent.TIMED_OUT):
+                self.lifecycle.fire(WorkerEvent.TIMED_OUT)
+            self.process.kill()
+
+        self._timer = self._loop.call_later(seconds, expired)
+
+    def _unlimit(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _channel_lost(self, error: Exception | None) -> None:
+        if error is not None and not isinstance(error, OSError):
+            log.error("worker.channel_broken %s", kv(worker=self.name, error=error))
+        self._lost = True
+        if self._returncode is not None:
+            self._end()
+        else:  # on its way out; a worker that only lost its channel is of no use either
+            self._loop.call_later(0.5, self.process.kill)
+
+    def _exited(self, exited: asyncio.Future[int]) -> None:
+        self._returncode = exited.result()
+        if self._lost:
+            self._end()
+        else:  # what it wrote before it ended is still to be read
+            self._loop.call_later(0.3, self._end)
+
+    def _end(self) -> None:
+        if self.ended.done():
+            return
+        self._unlimit()
+        returncode = self._returncode
+        assert returncode is not None
+        planned = self.state in (WorkerState.STOPPING,) and returncode == EXIT_DRAINED
+        was = self.state
+        if self.lifecycle.can(WorkerEvent.EXITED):
+            self.lifecycle.fire(WorkerEvent.EXITED)
+        error = self._verdict or self._failure or self._explain(returncode)
+        if not planned and was is not WorkerState.STOPPING:
+            log.warning(
+                "worker.ended %s",
+                kv(
+                    worker=self.name,
+                    pid=self.process.pid,
+                    how=platform.describe_exit(returncode),
+                    state=was.value,
+                ),
+            )
+        for lane in self.lanes:
+            lane.fail(error)
+        if self._channel is not None:
+            self._channel.abort()
+        if not self.ready.done():
+            self.ready.set_exception(
+                error
+                if isinstance(error, ModelError)
+                else LoadFailed(
+                    f"The worker {platform.describe_exit(returncode)} while it was"
+                    f" {was.value}; see its output in the log."
+                )
+            )
+            self.ready.exception()  # whoever waits has it; nobody waiting is no error
+        self.ended.set_result(
+            Ending(error, planned or was is WorkerState.STOPPING, self._blameless)
+        )
+        if self._on_idle is not None:
+            on_idle, self._on_idle = self._on_idle, None
+            on_idle()
+
+    def _explain(self, returncode: int) -> PeltonError:
+        how = platform.describe_exit(returncode)
+        if returncode == EXIT_WARMUP_FAILED:
+            return WarmupFailed(f"The worker {how} while it answered the input example.")
+        if returncode < 0 and -returncode in _OUTSIDE_SIGNALS:
+            return WorkerLost(
+                f"The worker that had this request {how} from outside, or for lack of memory."
+                f" The request may have run; retry it if that is harmless."
+            )
+        return WorkerCrashed(
+            f"The worker that had this request {how}. The model crashed on it, most likely: see"
+            f" the server's log for its output."
+        )
+
+
+class _Port:
+    """The end of a lane inside a handle."""
+
+    def __init__(self, handle: WorkerHandle) -> None:
+        self._handle = handle
+
+    def run(self, batch: Sequence[Entry]) -> None:
+        # The lane's own start calls this before open_lane has returned it.
+        lane = batch[0].lane
+        assert lane is not None
+        self._handle.run(lane, batch)
+
+    def cancel(self, batch: Sequence[Entry]) -> None:
+        lane = batch[0].lane
+        assert lane is not None
+        self._handle.cancel(lane, batch)
+
+
+def failure(report: dict[str, Any]) -> ModelError:
+    """Return the error a FAILED frame tells of, with the model's own traceback."""
+    text = report["message"]
+    if report["traceback"]:
+        text += "\n\n" + report["traceback"].rstrip()
+    if report["stage"] == "load":
+        return LoadFailed(f"The model could not be loaded: {text}")
+    return WarmupFailed(text)

@@ -1,0 +1,373 @@
+"""The workers of one revision: as many as wanted, each replaced when it ends.
+
+A pool starts them the cheapest way that is safe: forked from a process that has loaded the model
+once, else each on its own. It never decides how many there should be, nor when they serve.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pelton.batching.dispatch import Dispatcher
+from pelton.batching.policy import NO_BATCHING, BatchLimits
+from pelton.channel.messages import LoadSpec
+from pelton.deadline import Clock
+from pelton.errors import ModelError, PeltonError, WorkerCrashed, WorkerLost
+from pelton.lifecycle import WorkerState
+from pelton.settings import Workers
+from pelton.supervisor import restart
+from pelton.supervisor.handle import OnChange, WorkerHandle
+from pelton.supervisor.process import spawn, worker_environ
+from pelton.supervisor.template import Template
+from pelton.telemetry.logging import kv
+
+log = logging.getLogger("pelton.supervisor")
+
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """What the workers of a revision are.
+
+    Attributes:
+        revision: its number.
+        python: interpreter of the model's environment.
+        isolated: whether that is another one than the server's.
+        spec: what each worker loads; its name is a prefix.
+        threads: native threads a worker's libraries may use.
+    """
+
+    revision: int
+    python: Path
+    isolated: bool
+    spec: LoadSpec
+    threads: int
+
+
+class Pool:
+    """Owned by one event loop.
+
+    Args:
+        plan: what the workers are.
+        dispatcher: the queue they pull from once admitted.
+        settings: limits of their lives.
+        on_change: called at each change of state of a worker.
+        start_task: starts a task that somebody owns.
+        next_name: names a worker.
+    """
+
+    def __init__(
+        self,
+        plan: PoolPlan,
+        dispatcher: Dispatcher,
+        settings: Workers,
+        on_change: OnChange,
+        start_task: Callable[[Any], asyncio.Task[Any]],
+        next_name: Callable[[], str],
+        clock: Clock,
+    ) -> None:
+        self.plan = plan
+        self.workers: dict[str, WorkerHandle] = {}
+        self.template: Template | None = None
+        self.report: dict[str, Any] = {}
+        self.batch_limits: BatchLimits = NO_BATCHING
+        self.is_admitted = False
+        self.target = 0
+        self.failures: list[float] = []
+        self.retry_at: float | None = None
+        self.last_failure: PeltonError | None = None
+        self.on_ready_change: Callable[[], None] = lambda: None
+        self._dispatcher = dispatcher
+        self._settings = settings
+        self._on_change = on_change
+        self._start_task = start_task
+        self._next_name = next_name
+        self._clock = clock
+        self._closing = False
+        self._fork = settings.fork == "auto" and hasattr(os, "fork")
+        self._wake = asyncio.Event()
+        self._resized = asyncio.Event()
+        self._keeper: asyncio.Task[Any] | None = None
+        self._renewing = asyncio.Lock()
+        self._replacing = 0
+
+    # What the supervisor wants of it
+
+    async def start(self, target: int) -> None:
+        """Start ``target`` workers and return once all are READY.
+
+        Raises:
+            ModelError: the model does not load or warm up; nothing is left running.
+        """
+        self.target = target
+        try:
+            if self._fork:
+                await self._start_template()
+            first = await self._start_worker()
+            self.report = {**first.loaded, **first.ready.result()}
+            async with asyncio.TaskGroup() as group:
+                for _ in range(target - 1):
+                    group.create_task(self._start_worker())
+        except BaseException as error:
+            self.kill()
+            if isinstance(error, BaseExceptionGroup):
+                raise error.exceptions[0] from None
+            raise
+        self._keeper = self._start_task(self._keep())
+
+    def admit(self) -> None:
+        """Let every worker that is READY, and each later one, pull."""
+        self.is_admitted = True
+        for worker in self.workers.values():
+            if worker.state is WorkerState.READY:
+                worker.admit(self.batch_limits)
+        self.on_ready_change()
+
+    def resize(self, target: int) -> None:
+        """Have so many workers: missing ones are started, the idlest of the others drained."""
+        self.target = target
+        self._wake.set()
+
+    async def drain(self) -> None:
+        """Take nothing new and return once nothing runs; the processes leave by themselves."""
+        self._closing = True
+        self._wake.set()
+        idle = [self._drain_worker(worker) for worker in list(self.workers.values())]
+        await asyncio.gather(*idle)
+
+    async def drain_some(self, many: int) -> None:
+        """Drain ``many`` workers and have that many fewer; returns once nothing runs in them."""
+        leaving = _idlest(self.serving(), many)
+        self.target = max(0, self.target - len(leaving))
+        await asyncio.gather(*(self._drain_worker(worker) for worker in leaving))
+
+    async def wait_size(self) -> None:
+        """Return once there are as many serving workers as wanted."""
+        while len(self.serving()) < self.target and not self._closing:
+            self._resized.clear()
+            await self._resized.wait()
+
+    async def wait_gone(self) -> None:
+        """Return once every process has ended; after ``drain`` or ``kill``."""
+        self._closing = True
+        self._wake.set()
+        if self.template is not None:
+            self.template.stop()
+        await asyncio.gather(*(worker.ended for worker in list(self.workers.values())))
+        if self.template is not None:
+            await self.template.process.exited
+
+    def kill(self) -> None:
+        """End every process now."""
+        self._closing = True
+        self._wake.set()
+        for worker in self.workers.values():
+            worker.process.kill()
+        if self.template is not None:
+            self.template.stop()
+
+    async def replace(self, worker: WorkerHandle) -> bool:
+        """Replace one worker, make before break; whether its successor serves.
+
+        The old one goes on if the successor fails to start.
+        """
+        self._replacing += 1
+        try:
+            await self._start_worker()
+            if worker.name in self.workers:
+                worker.drain()
+        except PeltonError as error:
+            log.warning("worker.not_replaced %s", kv(worker=worker.name, error=error))
+            return False
+        finally:
+            self._replacing -= 1
+            self._wake.set()
+        return True
+
+    def serving(self) -> list[WorkerHandle]:
+        """Return the workers that pull."""
+        return [w for w in self.workers.values() if w.state is WorkerState.SERVING]
+
+    @property
+    def backs_off_s(self) -> float:
+        """Seconds until the next start after failures; 0.0 if none is put off."""
+        return max(0.0, self.retry_at - self._clock()) if self.retry_at is not None else 0.0
+
+    # Starting
+
+    async def _start_template(self) -> None:
+        """Load the model once; on any doubt about forking it, go on without."""
+        name = f"{self._next_name()}-fork"
+        process = spawn(self.plan.python, name, self._environ(), template=True)
+        template = Template(process, replace(self.plan.spec, name=name))
+        template.load()
+        self.template = template
+        try:
+            async with asyncio.timeout(self._settings.load_timeout):
+                report = await template.loaded
+        except TimeoutError:
+            self._give_up_forking(f"not loaded after {self._settings.load_timeout:g} s")
+            raise ModelError(
+                f"The model did not load within {self._settings.load_timeout:g} s (--load-timeout)."
+            ) from None
+        if report["fork_danger"]:
+            self._give_up_forking(report["fork_danger"])
+
+    async def _renew_template(self, error: PeltonError) -> None:
+        async with self._renewing:
+            if self._fork and not (self.template is not None and self.template.is_alive):
+                log.warning("forkserver.lost %s", kv(error=error, instead="starting a new one"))
+                await self._start_template()
+
+    def _give_up_forking(self, reason: str) -> None:
+        log.warning("forkserver.off %s", kv(reason=reason, instead="each worker loads by itself"))
+        self._fork = False
+        if self.template is not None:
+            self.template.stop()
+
+    async def _start_worker(self) -> WorkerHandle:
+        """Start one worker and return it READY, or SERVING if the pool is admitted.
+
+        Raises:
+            ModelError, WorkerError: it could not be started.
+        """
+        if not self._fork:
+            return await self._launch(forked=False)
+        try:
+            return await self._launch(forked=True)
+        except (ModelError, WorkerCrashed, WorkerLost) as error:
+            if self._closing:
+                raise
+            if not self.report:
+                # The first fork is the proof. A model that fails in a fork may do without.
+                self._give_up_forking(f"a forked worker failed: {error}")
+            elif self.template is not None and self.template.is_alive:
+                raise  # it has forked well before: the fault is not with forking as such
+            else:
+                await self._renew_template(error)
+            return await self._launch(forked=self._fork)
+
+    async def _launch(self, *, forked: bool) -> WorkerHandle:
+        name = self._next_name()
+        spec = replace(self.plan.spec, name=name)
+        if forked:
+            assert self.template is not None
+            process = await self.template.fork(name)
+        else:
+            process = spawn(self.plan.python, name, self._environ())
+        worker = WorkerHandle(
+            process,
+            spec,
+            forked=forked,
+            revision=self.plan.revision,
+            dispatcher=self._dispatcher,
+            settings=self._settings,
+            on_change=self._on_change,
+        )
+        self.workers[name] = worker
+        worker.ended.add_done_callback(lambda _: self._ended(worker))
+        await worker.open()
+        try:
+            await asyncio.shield(worker.ready)
+        except asyncio.CancelledError:
+            process.kill()
+            raise
+        if self.is_admitted and worker.state is WorkerState.READY and not self._closing:
+            worker.admit(self.batch_limits)
+            self._ready_changed()
+        return worker
+
+    def _environ(self) -> dict[str, str]:
+        return worker_environ(os.environ, self.plan.threads, isolated=self.plan.isolated)
+
+    # Keeping
+
+    def _ready_changed(self) -> None:
+        self._resized.set()
+        self.on_ready_change()
+
+    def _ended(self, worker: WorkerHandle) -> None:
+        self.workers.pop(worker.name, None)
+        ending = worker.ended.result()
+        if not ending.planned and not self._closing:
+            if not ending.blameless:
+                self.failures = [*restart.recent(self.failures, self._clock()), self._clock()]
+            self.last_failure = ending.error
+        self._wake.set()
+        self._ready_changed()
+
+    async def _keep(self) -> None:
+        """Start what is missing, drain what is too much, until the pool closes."""
+        starting: set[asyncio.Task[Any]] = set()
+        while not self._closing:
+            self._wake.clear()
+            starting = {task for task in starting if not task.done()}
+            alive = [w for w in self.workers.values() if w.state not in _LEAVING]
+            # Workers being started are in both; count each once.
+            begun = sum(1 for w in alive if w.state in _BEGUN)
+            many = len(alive) - begun + max(begun, len(starting))
+            missing = self.target - many
+            if missing > 0:
+                wait_s = restart.delay_s(self.failures, self._clock())
+                if wait_s and not starting and self.failures:
+                    since = self._clock() - self.failures[-1]
+                    wait_s = max(0.0, wait_s - since)
+                if wait_s > 0:
+                    await self._back_off(wait_s)
+                    continue
+                self.retry_at = None
+                for _ in range(missing):
+                    starting.add(self._start_task(self._replace_missing()))
+            elif missing + self._replacing < 0:
+                for worker in _idlest(alive, -missing - self._replacing):
+                    worker.drain()
+            await self._wake.wait()
+
+    async def _back_off(self, wait_s: float) -> None:
+        self.retry_at = self._clock() + wait_s
+        log.warning(
+            "worker.backing_off %s",
+            kv(seconds=wait_s, failures=len(self.failures), error=self.last_failure),
+        )
+        self.on_ready_change()
+        try:
+            async with asyncio.timeout(wait_s):
+                while not self._closing:
+                    await self._wake.wait()
+                    self._wake.clear()
+        except TimeoutError:
+            pass
+        self.retry_at = None
+
+    async def _replace_missing(self) -> None:
+        try:
+            await self._start_worker()
+        except PeltonError as error:
+            self.last_failure = error
+            if not self._closing:
+                log.warning("worker.not_started %s", kv(error=error))
+        self._wake.set()
+
+    async def _drain_worker(self, worker: WorkerHandle) -> None:
+        idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        worker.drain(lambda: None if idle.done() else idle.set_result(None))
+        await idle
+
+
+_LEAVING = (
+    WorkerState.DRAINING,
+    WorkerState.STOPPING,
+    WorkerState.STOPPED,
+    WorkerState.FAILED,
+)
+_BEGUN = (WorkerState.SPAWNING, WorkerState.LOADING, WorkerState.WARMING)
+
+
+def _idlest(workers: list[WorkerHandle], many: int) -> list[WorkerHandle]:
+    """Return ``many`` workers to let go, those that do nothing first."""
+    return sorted(workers, key=lambda w: (w.is_busy, w.answered))[:many]

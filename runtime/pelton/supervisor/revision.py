@@ -1,0 +1,126 @@
+"""A revision: an immutable (model, settings) pair, prepared once, that lives until superseded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pelton import platform
+from pelton.channel.messages import LoadSpec
+from pelton.environment.artifacts import LocalModel
+from pelton.errors import PeltonError
+from pelton.lifecycle import (
+    REVISION_TRANSITIONS,
+    Lifecycle,
+    RevisionEvent,
+    RevisionState,
+)
+from pelton.settings import Entity, Settings
+from pelton.supervisor.pool import Pool, PoolPlan
+from pelton.tiers import SIZES, TIERS, SlotPlan, plan_slots
+
+OnRevisionChange = Callable[[str, RevisionState, RevisionEvent, RevisionState], None]
+
+
+class Revision:
+    """Owned by one event loop.
+
+    Args:
+        number: 1, 2, ...; Databricks' ``config_version``.
+        uri: the model, as the user gave it.
+        entity: settings of the served entity.
+        on_change: called at each change of state.
+
+    Attributes:
+        model: its files, once prepared.
+        python: interpreter of its environment, once prepared.
+        pool: its workers, once started.
+        slots: how many slots it has been granted.
+        error: why it was rejected.
+        was_cancelled: whether somebody cancelled it.
+        is_taking_over: it has proved itself and its workers are being admitted; from here on it
+            cannot be cancelled.
+        task: its roll-out.
+    """
+
+    def __init__(self, number: int, uri: str, entity: Entity, on_change: OnRevisionChange) -> None:
+        self.number = number
+        self.uri = uri
+        self.entity = entity
+        self.lifecycle = Lifecycle(
+            f"revision-{number}", REVISION_TRANSITIONS, RevisionState.PENDING, on_change
+        )
+        self.created_ms = int(time.time() * 1000)
+        self.model: LocalModel | None = None
+        self.python = Path(sys.executable)
+        self.isolated = False
+        self.pool: Pool | None = None
+        self.slots: SlotPlan = slot_plan(entity)
+        self.error: PeltonError | None = None
+        self.was_cancelled = False
+        self.is_taking_over = False
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> RevisionState:
+        """Where it is."""
+        return self.lifecycle.state
+
+    @property
+    def slot_bytes(self) -> int:
+        """Memory budget of one slot."""
+        return slot_bytes(self.entity)
+
+    @property
+    def entity_name(self) -> str:
+        """Name of the served entity, as Databricks forms it: ``{model}-{version}``."""
+        if self.model is not None and self.model.name and self.model.version:
+            return f"{self.model.name.rpartition('.')[2]}-{self.model.version}"
+        return self.entity.name
+
+    @property
+    def workers(self) -> int:
+        """How many workers its slots need."""
+        return -(-self.slots.slots // self.entity.slots_per_worker)
+
+    def plan(self, settings: Settings) -> PoolPlan:
+        """Return what its workers are; it must be prepared."""
+        assert self.model is not None
+        paths = [] if self.isolated else [os.getcwd()]
+        return PoolPlan(
+            revision=self.number,
+            python=self.python,
+            isolated=self.isolated,
+            threads=max(1, platform.usable_cores() // self.workers),
+            spec=LoadSpec(
+                name="worker",
+                model_path=str(self.model.path),
+                slots=self.entity.slots_per_worker,
+                endpoint=self.entity.name,
+                warmup_timeout_s=settings.workers.warmup_timeout,
+                python_paths=paths,
+                fast_path=self.entity.fast_path,
+                batching=self.entity.batching,
+                recheck=self.entity.recheck,
+            ),
+        )
+
+
+def slot_bytes(entity: Entity) -> int:
+    """Return the memory budget of one slot, in bytes."""
+    return entity.memory_per_slot or TIERS[entity.workload_type].slot_bytes
+
+
+def slot_plan(entity: Entity) -> SlotPlan:
+    """Return how many slots an entity gets on this machine."""
+    if entity.workload_size:
+        wanted = SIZES[entity.workload_size][0]
+    else:
+        wanted = entity.concurrency or platform.usable_cores()
+    if TIERS[entity.workload_type].gpus and not entity.memory_per_slot:
+        return SlotPlan(wanted, wanted, "a GPU type's budget is GPU memory")
+    return plan_slots(wanted, slot_bytes(entity), platform.memory_limit_bytes())

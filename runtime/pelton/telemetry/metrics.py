@@ -1,0 +1,189 @@
+"""What happened, counted: recorded in a few list operations, rendered when it is scraped.
+
+Names: those of Databricks' metrics export where they exist (its ``_count_total`` gauges are
+counts of the last minute), and ``pelton_*`` counters and histograms beside them. Label sets are
+closed: nothing a caller or a model says becomes a label.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+SECONDS: Final = (
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120,
+)  # fmt: skip
+BATCH_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_WINDOW_S: Final = 60
+
+
+class Histogram:
+    """Counts per bucket. ``bounds`` are upper bounds, inclusive; +Inf is implied."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def buckets(self, scale: float = 1.0) -> list[tuple[str, float]]:
+        """Return cumulative (upper bound, count) pairs, bounds times ``scale``."""
+        pairs, total = [], 0
+        for bound, count in zip((*self.bounds, float("inf")), self.counts, strict=True):
+            total += count
+            text = "+Inf" if bound == float("inf") else f"{bound * scale:g}"
+            pairs.append((text, float(total)))
+        return pairs
+
+
+class LastMinute:
+    """Counts of the last minute, by second."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seconds: deque[list[int]] = deque()  # [second, all, 4xx, 5xx]
+
+    def count(self, status: int) -> None:
+        """Count one answer."""
+        second = int(self._clock())
+        if not self._seconds or self._seconds[-1][0] != second:
+            self._seconds.append([second, 0, 0, 0])
+            self._forget(second)
+        slot = self._seconds[-1]
+        slot[1] += 1
+        if status >= 500:
+            slot[3] += 1
+        elif status >= 400:
+            slot[2] += 1
+
+    def totals(self) -> tuple[int, int, int]:
+        """Return (all, 4xx, 5xx) of the last 60 s."""
+        self._forget(int(self._clock()))
+        return (
+            sum(s[1] for s in self._seconds),
+            sum(s[2] for s in self._seconds),
+            sum(s[3] for s in self._seconds),
+        )
+
+    def _forget(self, now: int) -> None:
+        while self._seconds and self._seconds[0][0] <= now - _WINDOW_S:
+            self._seconds.popleft()
+
+
+class Metrics:
+    """All counters of a server. Owned by one event loop."""
+
+    def __init__(self) -> None:
+        self.last_minute = LastMinute()
+        self.answers: dict[tuple[int, str, str], int] = {}
+        self.request_s = Histogram(SECONDS)
+        self.queue_s = Histogram(SECONDS)
+        self.predict_s = Histogram(SECONDS)
+        self.batch_requests = Histogram(BATCH_SIZES)
+        self.events: dict[tuple[str, str], int] = {}
+        self._collectors: list[Callable[[], Iterable[Metric]]] = []
+
+    def answered(self, status: int, outcome: str, path: str, total_s: float) -> None:
+        """Count an answer that went to a caller.
+
+        Args:
+            status: HTTP status; 499 where the client had gone.
+            outcome: the error's code, or "ok" or "model_error".
+            path: "fast", "oracle" or "none".
+            total_s: from the request's headers to its answer, in seconds.
+        """
+        self.last_minute.count(status)
+        key = (status, outcome, path)
+        self.answers[key] = self.answers.get(key, 0) + 1
+        self.request_s.observe(total_s)
+
+    def predicted(self, queue_s: float, predict_s: float, batch_requests: int) -> None:
+        """Count a prediction's times."""
+        self.queue_s.observe(queue_s)
+        self.predict_s.observe(predict_s)
+        self.batch_requests.observe(batch_requests)
+
+    def event(self, kind: str, name: str) -> None:
+        """Count a life-cycle event, such as ("worker", "failed")."""
+        key = (kind, name)
+        self.events[key] = self.events.get(key, 0) + 1
+
+    def add_collector(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        """Have ``collect`` add metrics at each scrape."""
+        self._collectors.append(collect)
+
+    def render(self) -> bytes:
+        """Return the Prometheus text exposition."""
+        from prometheus_client import CollectorRegistry, generate_latest
+
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Collected(self._collect()))
+        return generate_latest(registry)
+
+    def _collect(self) -> Iterable[Metric]:
+        from prometheus_client.core import (
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
+
+        total, client_errors, server_errors = self.last_minute.totals()
+        for name, help, value in (
+            ("request_count_total", "Requests of the last minute", total),
+            ("request_4xx_count_total", "4xx answers of the last minute", client_errors),
+            ("request_5xx_count_total", "5xx answers of the last minute", server_errors),
+        ):
+            yield GaugeMetricFamily(name, help, value=value)
+        for name, help, histogram, scale in (
+            ("request_latency_ms", "From headers to answer", self.request_s, 1000.0),
+            ("model_queue_time_ms", "Wait for a slot", self.queue_s, 1000.0),
+            ("model_prediction_latency_ms", "Prediction", self.predict_s, 1000.0),
+            ("pelton_request_seconds", "From headers to answer", self.request_s, 1.0),
+            ("pelton_queue_seconds", "Wait for a slot", self.queue_s, 1.0),
+            (
+                "pelton_predict_seconds",
+                "Prediction, parsing and encoding apart",
+                self.predict_s,
+                1.0,
+            ),
+            ("pelton_batch_requests", "Requests predicted together", self.batch_requests, 1.0),
+        ):
+            yield HistogramMetricFamily(
+                name, help, buckets=histogram.buckets(scale), sum_value=histogram.sum * scale
+            )
+        answers = CounterMetricFamily(
+            "pelton_requests", "Answers", labels=("status", "outcome", "path")
+        )
+        for (status, outcome, path), count in self.answers.items():
+            answers.add_metric((str(status), outcome, path), count)
+        yield answers
+        events = CounterMetricFamily(
+            "pelton_lifecycle_events", "Changes of state", labels=("kind", "state")
+        )
+        for (kind, state), count in self.events.items():
+            events.add_metric((kind, state), count)
+        yield events
+        for collect in self._collectors:
+            yield from collect()
+
+
+class _Collected:
+    """What prometheus_client wants of a collector."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics

@@ -1,0 +1,82 @@
+"""The worker's loop: one thread reads the channel, one thread a slot runs batches.
+
+The reader runs no user code: it answers pings, delivers cancellations and notices the end of the
+server while the model computes. The first slot is the main thread, because only there can a
+signal interrupt a blocking call.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+
+from pelton.channel import frames
+from pelton.channel.messages import Kind, read_request
+from pelton.channel.server import ChannelServer
+from pelton.errors import FrameError
+from pelton.worker.answerer import Answerer, WorkerRequest
+from pelton.worker.slot import Slot
+
+
+class Loop:
+    """Runs batches until the server says DRAIN.
+
+    Args:
+        channel: to the server.
+        answerer: answers batches.
+        slots: batches that run at a time.
+    """
+
+    def __init__(self, channel: ChannelServer, answerer: Answerer, slots: int) -> None:
+        self._channel = channel
+        # None ends a slot.
+        self._batches: queue.SimpleQueue[list[WorkerRequest] | None] = queue.SimpleQueue()
+        self._slots = [Slot(channel, answerer) for _ in range(slots)]
+
+    def run(self) -> None:
+        """Return when the worker is drained. Ends the process if the server is gone."""
+        self._slots[0].adopt_main_thread()
+        threading.Thread(target=self._read, name="pelton-reader", daemon=True).start()
+        others = [
+            threading.Thread(
+                target=slot.run, args=(self._batches.get,), name=f"pelton-slot-{i}", daemon=True
+            )
+            for i, slot in enumerate(self._slots[1:], start=2)
+        ]
+        for thread in others:
+            thread.start()
+        self._slots[0].run(self._batches.get)
+        for thread in others:
+            thread.join()
+
+    def _read(self) -> None:
+        batch: list[WorkerRequest] = []
+        try:
+            for frame in self._channel:
+                kind = frame.kind
+                if kind == Kind.REQUEST:
+                    deadline, content_type = read_request(frame)
+                    batch.append(WorkerRequest(frame.id, frame.body, content_type, deadline))
+                    if frame.flags & frames.LAST:
+                        self._batches.put(batch)
+                        batch = []
+                elif kind == Kind.PING:
+                    self._channel.send(frames.Frame(Kind.PONG, frame.id))
+                elif kind == Kind.CANCEL:
+                    for slot in self._slots:
+                        slot.cancel(frame.id)
+                elif kind == Kind.DRAIN:
+                    for _ in self._slots:
+                        self._batches.put(None)
+        except (OSError, FrameError):
+            pass
+        leave_orphaned()
+
+
+def leave_orphaned() -> None:
+    """End this process and its children: the server is gone, nobody wants their work."""
+    if os.getpgrp() == os.getpid():  # our own group, never the user's shell
+        os.killpg(0, signal.SIGKILL)
+    os._exit(5)

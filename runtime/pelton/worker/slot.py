@@ -1,0 +1,123 @@
+"""One slot of a worker: runs one batch at a time and can be interrupted in it.
+
+A request past its deadline is interrupted in two steps. The soft one is here: an exception
+raised in the thread that predicts. In the main thread a signal does it, which also ends a sleep
+or a blocking read; in another thread the interpreter raises it at the next bytecode. The hard
+one is the server's: it kills the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from pelton.channel.messages import PATHS, AnswerMeta, answer_frame
+from pelton.channel.server import ChannelServer
+from pelton.worker.answerer import Answerer, WorkerRequest
+
+_CANCELLED = AnswerMeta(status=0, path=PATHS.index("cancelled"))
+# Not SIGUSR1: faulthandler users and models like it. Linux has signals nobody else uses.
+_CANCEL_SIGNAL = int(getattr(signal, "SIGRTMIN", signal.SIGUSR2 - 7)) + 7
+
+
+class RequestCancelled(BaseException):
+    """Raised inside the model's predict; no ``Exception``, so that models do not swallow it."""
+
+
+class Slot:
+    """Runs batches in the calling thread.
+
+    ``_armed`` is the id of the batch that may be interrupted right now: set while user code runs,
+    cleared before anything is written to the channel, so that a frame is never cut in two.
+    """
+
+    def __init__(self, channel: ChannelServer, answerer: Answerer) -> None:
+        self._channel = channel
+        self._answerer = answerer
+        self._pid = os.getpid()
+        self._armed: int | None = None
+        self._target: int | None = None
+        self._lock = threading.Lock()
+        self._thread_id = 0
+        self._is_main = False
+
+    def adopt_main_thread(self) -> None:
+        """Make this the slot of the main thread, where a signal does the interrupting."""
+        self._is_main = True
+        signal.signal(_CANCEL_SIGNAL, self._on_signal)
+
+    def run(self, next_batch: Callable[[], Sequence[WorkerRequest] | None]) -> None:
+        """Run batches until ``next_batch`` returns ``None``."""
+        self._thread_id = threading.get_ident()
+        while True:
+            try:
+                batch = next_batch()
+                if batch is None:
+                    return
+                self._run(batch)
+            except RequestCancelled:
+                continue  # arrived between two batches: its batch is answered already
+
+    def cancel(self, batch_id: int) -> None:
+        """Interrupt the batch whose first request is ``batch_id``; called by the reader."""
+        with self._lock:
+            self._target = batch_id
+            if self._armed != batch_id:
+                return
+            if self._is_main:
+                signal.pthread_kill(self._thread_id, _CANCEL_SIGNAL)
+            else:
+                _raise_in_thread(self._thread_id)
+
+    def _run(self, batch: Sequence[WorkerRequest]) -> None:
+        unanswered = {request.id: None for request in batch}
+        batch_id = batch[0].id
+
+        def reply(request_id: int, meta: AnswerMeta, body: bytes) -> None:
+            if os.getpid() != self._pid:
+                os._exit(0)  # the model forked and the child came back out of predict
+            self._armed = None
+            del unanswered[request_id]
+            self._channel.send(answer_frame(request_id, meta, body))
+            if unanswered:
+                self._armed = batch_id
+
+        try:
+            self._armed = batch_id
+            if self._target == batch_id:  # cancelled before it began
+                raise RequestCancelled
+            self._answerer.answer(batch, reply)
+        except RequestCancelled:
+            pass
+        self._disarm()
+        for request_id in unanswered:
+            self._channel.send(answer_frame(request_id, _CANCELLED, b""))
+
+    def _disarm(self) -> None:
+        with self._lock:
+            self._armed = None
+            late = self._target is not None and not self._is_main
+            self._target = None
+        if late:
+            # An exception set by another thread may still be on its way to this one.
+            try:
+                for _ in range(20):
+                    time.sleep(0.001)
+            except RequestCancelled:
+                pass
+
+    def _on_signal(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._armed is not None and self._armed == self._target:
+            self._armed = None
+            raise RequestCancelled
+
+
+def _raise_in_thread(thread_id: int) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread_id), ctypes.py_object(RequestCancelled)
+    )
