@@ -40,6 +40,11 @@ class LocalModel:
     lease: Lease | None = field(default=None, repr=False, compare=False)
 
 
+def models(cache_dir: Path) -> Cache:
+    """Return the cache of downloaded models, to list and prune."""
+    return Cache(cache_dir.expanduser().absolute() / "models")
+
+
 async def resolve(
     uri: str,
     cache_dir: Path,
@@ -123,7 +128,7 @@ async def _fetch(
     place = (os.environ.get("MLFLOW_TRACKING_URI"), os.environ.get("MLFLOW_REGISTRY_URI"))
     key = hashlib.sha256(repr((found["fingerprint"], place)).encode()).hexdigest()[:32]
     try:
-        entry = await Cache(cache_dir / "models").obtain(
+        entry = await models(cache_dir).obtain(
             key, download, on_wait=lambda: on_progress("waiting: another process downloads it")
         )
     except OSError as error:

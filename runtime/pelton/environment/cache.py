@@ -180,6 +180,7 @@ class Cache:
             part.replace(path / _MARKER)
         except BaseException:
             await self._discard(path)
+            self._lock_path(key).unlink(missing_ok=True)
             os.close(fd)
             raise
 

@@ -43,7 +43,7 @@ def test_a_failed_writer_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="disk full"):
         _obtain(Cache(tmp_path), fail)
-    assert [path.name for path in tmp_path.iterdir()] == ["k.lock"]
+    assert list(tmp_path.iterdir()) == []
     _obtain(Cache(tmp_path))
 
 
@@ -63,7 +63,7 @@ def test_a_cancelled_writer_leaves_nothing(tmp_path: Path) -> None:
             await task
 
     asyncio.run(scenario())
-    assert [path.name for path in tmp_path.iterdir()] == ["k.lock"]
+    assert list(tmp_path.iterdir()) == []
     _obtain(Cache(tmp_path))
 
 
