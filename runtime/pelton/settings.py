@@ -9,78 +9,17 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import tomllib
-
 from pelton.errors import ConfigError
-from pelton.tiers import GB, SIZES, TIERS
-
-_SIZE = re.compile(r"^\s*([0-9.]+)\s*([kmgt]?)i?b?\s*$", re.IGNORECASE)
-_DURATION = re.compile(r"^\s*([0-9.]+)\s*(ms|s|m|min|h)?\s*$", re.IGNORECASE)
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+from pelton.notation import count, duration, one_of, positive, show, size, switch
+from pelton.tiers import SIZES, TIERS
 
 T = TypeVar("T")
-
-
-def size(text: object) -> int:
-    """Parse a size in bytes: ``16MB``, ``4GiB``, ``1048576``; a unit is a power of 1024."""
-    match = _SIZE.match(str(text))
-    if not match:
-        raise ValueError(f"{text!r} is no size; write for example 16MB or 4GB")
-    power = " kmgt".index(match[2].lower() or " ")
-    return int(float(match[1]) * 1024**power)
-
-
-def duration(text: object) -> float:
-    """Parse a duration in seconds: ``120``, ``1.5s``, ``30m``, ``2h``; positive."""
-    match = _DURATION.match(str(text))
-    if not match:
-        raise ValueError(f"{text!r} is no duration; write for example 120, 30s or 5m")
-    return float(match[1]) * _SECONDS[(match[2] or "s").lower()]
-
-
-def count(text: object) -> int:
-    """Parse a whole number, 0 or more."""
-    value = int(str(text))
-    if value < 0:
-        raise ValueError(f"{value} is negative")
-    return value
-
-
-def positive(text: object) -> int:
-    """Parse a whole number, 1 or more."""
-    value = int(str(text))
-    if value < 1:
-        raise ValueError(f"{value} is less than 1")
-    return value
-
-
-def switch(text: object) -> bool:
-    """Parse a switch: true, false, 1, 0, yes, no, on, off."""
-    if isinstance(text, bool):
-        return text
-    word = str(text).strip().lower()
-    if word in ("1", "true", "yes", "on"):
-        return True
-    if word in ("0", "false", "no", "off"):
-        return False
-    raise ValueError(f"{text!r} is neither true nor false")
-
-
-def one_of(*choices: str) -> Callable[[object], str]:
-    """Return a parser that takes one of ``choices``, in any case."""
-
-    def parse(text: object) -> str:
-        for choice in choices:
-            if choice.lower() == str(text).lower():
-                return choice
-        raise ValueError(f"{text!r} is none of {', '.join(choices)}")
-
-    return parse
 
 
 def _option(default: T, parse: Callable[[Any], Any], help: str, *, mlflow: str | None = None) -> T:
@@ -221,7 +160,7 @@ class Updates:
         "refuse an update whose answer to the example differs by more than this relative"
         " tolerance; 0 does not compare",
     )
-    cache_dir: Path = _option(
+    cache_dir: Path = _option(  # noqa: RUF009 - a Path is immutable
         Path("~/.cache/pelton"), Path, "downloaded models and built environments"
     )
 
@@ -413,17 +352,6 @@ def _validate(settings: Settings) -> None:
         )
     if entity.max_concurrency and entity.max_concurrency < entity.min_concurrency:
         raise ConfigError("max_concurrency is less than min_concurrency.")
-
-
-def show(value: Any) -> str:
-    """Return a setting's value as a person would write it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int) and value >= 1024**2:
-        return f"{value / GB:g}GB" if value % GB == 0 else f"{value / 1024**2:g}MB"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "" if value is None else str(value)
 
 
 def markdown() -> str:

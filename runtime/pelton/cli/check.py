@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from pelton.cli.options import add_settings, resolve_settings
-from pelton.settings import options, show
+from pelton.notation import show
+from pelton.settings import options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,8 @@ import os
 from dataclasses import fields
 from pathlib import Path
 
-from pelton.settings import Resolved, Settings, options, resolve, show, switch, title
+from pelton.notation import show, switch
+from pelton.settings import Resolved, Settings, options, resolve, title
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
