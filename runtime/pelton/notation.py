@@ -32,9 +32,16 @@ def duration(text: object) -> float:
     return float(match[1]) * _SECONDS[(match[2] or "s").lower()]
 
 
+def _whole(text: object) -> int:
+    try:
+        return int(str(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is no whole number") from None
+
+
 def count(text: object) -> int:
     """Parse a whole number, 0 or more."""
-    value = int(str(text))
+    value = _whole(text)
     if value < 0:
         raise ValueError(f"{value} is negative")
     return value
@@ -42,7 +49,7 @@ def count(text: object) -> int:
 
 def positive(text: object) -> int:
     """Parse a whole number, 1 or more."""
-    value = int(str(text))
+    value = _whole(text)
     if value < 1:
         raise ValueError(f"{value} is less than 1")
     return value

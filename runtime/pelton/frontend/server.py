@@ -68,7 +68,7 @@ class HttpServer:
 
     async def wait_started(self) -> None:
         """Return once the socket accepts connections."""
-        while not self._server.started:
+        while not self._server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.001)
 
     def close(self) -> None:
