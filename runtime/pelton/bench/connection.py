@@ -36,12 +36,15 @@ class _Whole:
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
         self.done = False
+        self.keeps_alive = False
+        self.parser = httptools.HttpResponseParser(self)
 
     def on_body(self, chunk: bytes) -> None:
         self.chunks.append(chunk)
 
     def on_message_complete(self) -> None:
         self.done = True
+        self.keeps_alive = self.parser.should_keep_alive()  # only here does it know
 
 
 class Connection(asyncio.Protocol):
@@ -57,7 +60,6 @@ class Connection(asyncio.Protocol):
         "_client",
         "_head",
         "_missing",
-        "_parser",
         "_status",
         "_transport",
         "_whole",
@@ -81,7 +83,6 @@ class Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._missing = 0
         self._status = 0
-        self._parser: httptools.HttpResponseParser | None = None
         self._whole: _Whole | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -110,12 +111,13 @@ class Connection(asyncio.Protocol):
         """Report the loss, or the end of an answer that has no length of its own."""
         was_open, self.is_open = self.is_open, False
         request, self.request = self.request, None
-        whole, parser = self._whole, self._parser
-        if request is not None and exc is None and whole is not None and parser is not None:
+        whole = self._whole
+        if request is not None and exc is None and whole is not None:
             head = self._head.lower()
             if b"content-length:" not in head and b"transfer-encoding:" not in head:
                 self.request = request
-                self._finish(parser.get_status_code(), self._head, b"".join(whole.chunks))
+                status = whole.parser.get_status_code()
+                self._finish(status, self._head, b"".join(whole.chunks))
                 return
         if was_open:
             self._client.lost(self, request)
@@ -128,8 +130,8 @@ class Connection(asyncio.Protocol):
             if self._missing <= 0:
                 body = b"".join(self._chunks)
                 self._end(self._status, self._head, body, surplus=-self._missing)
-        elif self._parser is not None:
-            self._feed(data)
+        elif self._whole is not None:
+            self._feed(self._whole, data)
         elif self.request is None:
             self._drop()
         else:
@@ -152,8 +154,7 @@ class Connection(asyncio.Protocol):
         if length is None or not status.isdigit() or _UNUSUAL.search(head):
             self._head = head
             self._whole = _Whole()
-            self._parser = httptools.HttpResponseParser(self._whole)
-            self._feed(data)
+            self._feed(self._whole, data)
             return
         body = data[end + 4 :]
         missing = int(length[1]) - len(body)
@@ -164,21 +165,18 @@ class Connection(asyncio.Protocol):
         else:
             self._end(int(status), head, body, surplus=-missing)
 
-    def _feed(self, data: bytes) -> None:
-        assert self._parser is not None
-        assert self._whole is not None
+    def _feed(self, whole: _Whole, data: bytes) -> None:
         try:
-            self._parser.feed_data(data)
+            whole.parser.feed_data(data)
         except httptools.HttpParserError:
             self._drop()
             return
-        if self._whole.done:
-            status = self._parser.get_status_code()
-            if not self._parser.should_keep_alive():
+        if whole.done:
+            if not whole.keeps_alive:
                 self.is_open = False
                 assert self._transport is not None
                 self._transport.close()
-            self._finish(status, self._head, b"".join(self._whole.chunks))
+            self._finish(whole.parser.get_status_code(), self._head, b"".join(whole.chunks))
 
     def _end(self, status: int, head: bytes, body: bytes, *, surplus: int) -> None:
         if surplus:

@@ -1,0 +1,32 @@
+import pytest
+
+from pelton.bench.servertiming import Stages, parse
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("queue;dur=0.1, predict;dur=12.5", {"queue": (0.1, None), "predict": (12.5, None)}),
+        ('Batch;desc="32"', {"batch": (None, "32")}),
+        ("batch; desc = 7 ;dur=2", {"batch": (2.0, "7")}),
+        ("miss, , db;dur=oops", {"miss": (None, None), "db": (None, None)}),
+        ("", {}),
+        (";;,=,", {"=": (None, None)}),
+    ],
+)
+def test_headers_are_read_leniently(header: str, found: dict[str, object]) -> None:
+    assert parse(header) == found
+
+
+def test_stages_and_batch_sizes_are_told_apart() -> None:
+    stages = Stages()
+    stages.record([b"queue;dur=1.0, predict;dur=10, batch;desc=4", b"predict;dur=20, batch;dur=8"])
+    assert stages.stages["predict"].mean_s == pytest.approx(0.015)
+    assert stages.stages["queue"].total == 1
+    assert stages.batch_sizes == {4: 1, 8: 1}
+
+
+def test_a_batch_without_a_size_is_left_out() -> None:
+    stages = Stages()
+    stages.record([b"batch", b"batch;desc=many", b"batch;desc=0", b"\xff;dur=1"])
+    assert stages.batch_sizes == {}
