@@ -216,7 +216,7 @@ def test_a_target_that_refuses_the_request_is_quoted() -> None:
 
     async def main() -> None:
         async with Puppet(behave) as puppet:
-            with pytest.raises(TargetError, match="answers 400 .*BAD_REQUEST"):
+            with pytest.raises(TargetError, match=r"answers 400 .*BAD_REQUEST"):
                 await session_for(puppet.url).run([constant(10, 0.1)], None)
 
     run(main())
