@@ -48,8 +48,8 @@ def curl(url: str, model: str) -> str:
     example = Path(model.removeprefix("file:")).resolve() / "serving_input_example.json"
     if not example.is_file():
         return f"curl {url}/v2/health/ready"
-    if example.stat().st_size < 400:
-        body = example.read_text().strip()
-        if "'" not in body and "\n" not in body:
+    if example.stat().st_size < 1000:
+        body = "".join(line.strip() for line in example.read_text().splitlines())
+        if "'" not in body:
             return f"curl {url}/invocations -H 'content-type: application/json' -d '{body}'"
     return f"curl {url}/invocations -H 'content-type: application/json' -d @'{example}'"

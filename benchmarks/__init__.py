@@ -1,0 +1,1 @@
+"""Measurements of pelton, and the demo model."""
