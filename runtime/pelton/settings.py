@@ -98,8 +98,8 @@ class Entity:
     scale_down_after: float = _option(300.0, duration, "less load for so long removes slots")
     keep_warm: str = _option(
         "off",
-        one_of("off", "model"),
-        "what stays in memory when scaled to zero: nothing, or the loaded fork server",
+        one_of("off", "libraries", "model"),
+        "what stays in memory at zero: nothing, the imported libraries, or the loaded model",
     )
     batching: str = _option(
         "auto",

@@ -95,6 +95,7 @@ class Pool:
         self._keeper: asyncio.Task[Any] | None = None
         self._renewing = asyncio.Lock()
         self._replacing = 0
+        self._preloaded: Template | None = None
 
     # What the supervisor wants of it
 
@@ -128,23 +129,41 @@ class Pool:
                 worker.admit(self.batch_limits)
         self.on_ready_change()
 
-    def resize(self, target: int) -> None:
-        """Have so many workers: missing ones are started, the idlest of the others drained."""
+    def resize(self, target: int, keep_warm: str = "model") -> None:
+        """Have so many workers: missing ones are started, the idlest of the others drained.
+
+        Args:
+            target: how many; 0 puts the pool to sleep.
+            keep_warm: what stays in memory at 0: "off", "libraries" or "model".
+        """
         self.target = target
+        if target == 0 and self.template is not None and keep_warm != "model":
+            self.template.stop()
+            self.template = None
+            if keep_warm == "libraries":
+                self._preloaded = self._new_template()
         self._wake.set()
 
-    async def drain(self) -> None:
-        """Take nothing new and return once nothing runs; the processes leave by themselves."""
+    @property
+    def is_asleep(self) -> bool:
+        """Whether it is scaled to zero."""
+        return self.target == 0 and self.is_admitted and not self._closing
+
+    def drain(self) -> list[asyncio.Future[None]]:
+        """Take nothing new, from this moment on; the processes leave by themselves.
+
+        Returns:
+            A future a worker, done when nothing runs in it any more.
+        """
         self._closing = True
         self._wake.set()
-        idle = [self._drain_worker(worker) for worker in list(self.workers.values())]
-        await asyncio.gather(*idle)
+        return [_drain(worker) for worker in list(self.workers.values())]
 
-    async def drain_some(self, many: int) -> None:
-        """Drain ``many`` workers and have that many fewer; returns once nothing runs in them."""
+    def drain_some(self, many: int) -> list[asyncio.Future[None]]:
+        """Drain ``many`` serving workers and want that many fewer; as ``drain``."""
         leaving = _idlest(self.serving(), many)
         self.target = max(0, self.target - len(leaving))
-        await asyncio.gather(*(self._drain_worker(worker) for worker in leaving))
+        return [_drain(worker) for worker in leaving]
 
     async def wait_size(self) -> None:
         """Return once there are as many serving workers as wanted."""
@@ -156,11 +175,21 @@ class Pool:
         """Return once every process has ended; after ``drain`` or ``kill``."""
         self._closing = True
         self._wake.set()
-        if self.template is not None:
-            self.template.stop()
+        for template in (self.template, self._preloaded):
+            if template is not None:
+                template.stop()
         await asyncio.gather(*(worker.ended for worker in list(self.workers.values())))
         if self.template is not None:
             await self.template.process.exited
+
+    async def end(self, grace_s: float = 5.0) -> None:
+        """End every process: gracefully, then by force."""
+        try:
+            async with asyncio.timeout(grace_s):
+                await self.wait_gone()
+        except TimeoutError:
+            self.kill()
+            await self.wait_gone()
 
     def kill(self) -> None:
         """End every process now."""
@@ -168,8 +197,9 @@ class Pool:
         self._wake.set()
         for worker in self.workers.values():
             worker.process.kill()
-        if self.template is not None:
-            self.template.stop()
+        for template in (self.template, self._preloaded):
+            if template is not None:
+                template.stop()
 
     async def replace(self, worker: WorkerHandle) -> bool:
         """Replace one worker, make before break; whether its successor serves.
@@ -202,11 +232,9 @@ class Pool:
 
     async def _start_template(self) -> None:
         """Load the model once; on any doubt about forking it, go on without."""
-        name = f"{self._next_name()}-fork"
-        process = spawn(self.plan.python, name, self._environ(), template=True)
-        template = Template(process, replace(self.plan.spec, name=name))
-        template.load()
+        template, self._preloaded = self._preloaded or self._new_template(), None
         self.template = template
+        template.load()
         try:
             async with asyncio.timeout(self._settings.load_timeout):
                 report = await template.loaded
@@ -218,10 +246,17 @@ class Pool:
         if report["fork_danger"]:
             self._give_up_forking(report["fork_danger"])
 
-    async def _renew_template(self, error: PeltonError) -> None:
+    def _new_template(self) -> Template:
+        """Start a fork server; it imports the libraries and waits to be told to load."""
+        name = f"{self._next_name()}-fork"
+        process = spawn(self.plan.python, name, self._environ(), template=True)
+        return Template(process, replace(self.plan.spec, name=name))
+
+    async def _renew_template(self, error: PeltonError | None) -> None:
         async with self._renewing:
             if self._fork and not (self.template is not None and self.template.is_alive):
-                log.warning("forkserver.lost %s", kv(error=error, instead="starting a new one"))
+                if error is not None:
+                    log.warning("forkserver.lost %s", kv(error=error, next="starting a new one"))
                 await self._start_template()
 
     def _give_up_forking(self, reason: str) -> None:
@@ -236,6 +271,8 @@ class Pool:
         Raises:
             ModelError, WorkerError: it could not be started.
         """
+        if self._fork and self.template is None:
+            await self._renew_template(None)
         if not self._fork:
             return await self._launch(forked=False)
         try:
@@ -353,10 +390,11 @@ class Pool:
                 log.warning("worker.not_started %s", kv(error=error))
         self._wake.set()
 
-    async def _drain_worker(self, worker: WorkerHandle) -> None:
-        idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        worker.drain(lambda: None if idle.done() else idle.set_result(None))
-        await idle
+
+def _drain(worker: WorkerHandle) -> asyncio.Future[None]:
+    idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    worker.drain(lambda: None if idle.done() else idle.set_result(None))
+    return idle
 
 
 _LEAVING = (

@@ -21,6 +21,7 @@ from pelton.lifecycle import (
 )
 from pelton.settings import Entity, Settings
 from pelton.supervisor.pool import Pool, PoolPlan
+from pelton.supervisor.scaling import ScalingLimits
 from pelton.tiers import SIZES, TIERS, SlotPlan, plan_slots
 
 OnRevisionChange = Callable[[str, RevisionState, RevisionEvent, RevisionState], None]
@@ -87,8 +88,31 @@ class Revision:
         """How many workers its slots need."""
         return -(-self.slots.slots // self.entity.slots_per_worker)
 
-    def plan(self, settings: Settings) -> PoolPlan:
-        """Return what its workers are; it must be prepared."""
+    @property
+    def scaling(self) -> ScalingLimits:
+        """Between how many workers it may scale."""
+        entity = self.entity
+        least = entity.min_concurrency
+        if not least:
+            size = SIZES[entity.workload_size][0] if entity.workload_size else 0
+            least = size or (1 if entity.max_concurrency else self.slots.slots)
+        per_worker = entity.slots_per_worker
+        return ScalingLimits(
+            least=-(-min(least, self.slots.slots) // per_worker),
+            most=self.workers,
+            slots_per_worker=per_worker,
+            to_zero=entity.scale_to_zero,
+            down_after_s=entity.scale_down_after,
+            zero_after_s=entity.scale_to_zero_after,
+        )
+
+    def plan(self, settings: Settings, verify: list[tuple[str, str]]) -> PoolPlan:
+        """Return what its workers are; it must be prepared.
+
+        Args:
+            settings: the server's.
+            verify: requests whose answers its warm-up is to report.
+        """
         assert self.model is not None
         paths = [] if self.isolated else [os.getcwd()]
         return PoolPlan(
@@ -106,6 +130,7 @@ class Revision:
                 fast_path=self.entity.fast_path,
                 batching=self.entity.batching,
                 recheck=self.entity.recheck,
+                verify=verify,
             ),
         )
 
@@ -118,9 +143,9 @@ def slot_bytes(entity: Entity) -> int:
 def slot_plan(entity: Entity) -> SlotPlan:
     """Return how many slots an entity gets on this machine."""
     if entity.workload_size:
-        wanted = SIZES[entity.workload_size][0]
+        wanted = entity.max_concurrency or SIZES[entity.workload_size][1]
     else:
-        wanted = entity.concurrency or platform.usable_cores()
+        wanted = entity.max_concurrency or entity.concurrency or platform.usable_cores()
     if TIERS[entity.workload_type].gpus and not entity.memory_per_slot:
         return SlotPlan(wanted, wanted, "a GPU type's budget is GPU memory")
     return plan_slots(wanted, slot_bytes(entity), platform.memory_limit_bytes())

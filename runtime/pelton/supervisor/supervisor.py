@@ -1,40 +1,32 @@
-"""The endpoint: its revisions, which of them serves, and what is true of it now."""
+"""The endpoint: what is true of it now, and the loops that keep it so."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from pelton import platform
 from pelton.batching.dispatch import Dispatcher
 from pelton.deadline import Clock
-from pelton.environment import artifacts
-from pelton.errors import (
-    ConfigError,
-    Draining,
-    NotReady,
-    PeltonError,
-    UpdateConflict,
-    UpdateRejected,
-    WarmupFailed,
-)
-from pelton.lifecycle import RevisionEvent, RevisionState, WorkerEvent, WorkerState
-from pelton.settings import Entity, Settings
-from pelton.supervisor import rollout
+from pelton.errors import Draining, NotReady
+from pelton.settings import Settings
 from pelton.supervisor.handle import WorkerHandle
-from pelton.supervisor.pool import Pool
+from pelton.supervisor.memory_watch import MemoryWatch
 from pelton.supervisor.revision import Revision
+from pelton.supervisor.revisions import Revisions, first_line
+from pelton.supervisor.scaling import Scaler
 from pelton.supervisor.watchdog import judge
 from pelton.telemetry.logging import kv
 from pelton.telemetry.metrics import Metrics
 
 log = logging.getLogger("pelton.supervisor")
 
+_SCALING_TICK_S = 0.1
+_WAKE_TICK_S = 0.01
 
-class Supervisor:
+
+class Supervisor(Revisions):
     """Owned by one event loop. ``run`` owns every task of the model side.
 
     Args:
@@ -53,27 +45,23 @@ class Supervisor:
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        self.settings = settings
-        self.dispatcher = dispatcher
-        self.active: Revision | None = None
-        self.updating: Revision | None = None
-        self.last_rejected: Revision | None = None
-        self.history: list[Revision] = []
-        self._model_uri = model_uri
-        self._metrics = metrics
-        self._clock = clock
-        self._numbers = itertools.count(1)
-        self._worker_numbers = itertools.count(1)
-        self._tasks: asyncio.TaskGroup | None = None
-        self._stopping = False
+        super().__init__(settings, model_uri, dispatcher, metrics, clock)
         self._stopped = asyncio.Event()
+        self._demand = asyncio.Event()
+        self.memory = MemoryWatch(clock)
 
     # What the front end wants to know (frontend.exchange.Served)
 
     @property
     def is_ready(self) -> bool:
-        """Whether a worker serves."""
-        return not self._stopping and bool(self.serving())
+        """Whether requests are answered: a worker serves, or would as soon as one comes."""
+        return not self._stopping and (bool(self.serving()) or self.is_asleep)
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether the endpoint is scaled to zero."""
+        pool = self.active.pool if self.active is not None else None
+        return pool is not None and pool.is_asleep
 
     @property
     def not_ready_reason(self) -> str:
@@ -114,9 +102,13 @@ class Supervisor:
 
     def workers(self) -> list[WorkerHandle]:
         """Return every worker there is."""
-        revisions = {id(r): r for r in (*self.history, self.active, self.updating) if r}
-        pools = [r.pool for r in revisions.values() if r.pool]
+        pools = [r.pool for r in self.revisions() if r.pool]
         return [worker for pool in pools for worker in pool.workers.values()]
+
+    def revisions(self) -> list[Revision]:
+        """Return every revision that is remembered, oldest first."""
+        found = (*self.history, self.active, self.updating)
+        return list({id(r): r for r in found if r is not None}.values())
 
     # Life
 
@@ -129,16 +121,20 @@ class Supervisor:
         """
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            watchdog = tasks.create_task(self._watch_workers())
+            loops = [
+                tasks.create_task(self._watch_workers()),
+                tasks.create_task(self._watch_memory()),
+            ]
             try:
                 await self._roll_out(self._new_revision(self._model_uri, self.settings.entity))
-                self.dispatcher.refuse_with(None)
-                self._on_ready_change()
+                self.dispatcher.on_waiting = self._demand.set
+                loops.append(tasks.create_task(self._scale()))
                 on_ready()
                 await self._stopped.wait()
             finally:
-                watchdog.cancel()
-                for revision in self._revisions():
+                for loop in loops:
+                    loop.cancel()
+                for revision in self.revisions():
                     if revision.pool is not None:
                         revision.pool.kill()
 
@@ -150,252 +146,38 @@ class Supervisor:
         """Refuse what comes, finish what was taken within the time, end every process."""
         self._stopping = True
         self.dispatcher.refuse_with(lambda: Draining("The server is shutting down."))
-        if self.updating is not None:
-            self.cancel_update()
-        revision = self.active
-        if revision is not None and revision.pool is not None:
-            pool = revision.pool
-            try:
-                async with asyncio.timeout(drain_timeout_s):
-                    await self._queue_empty()
-                    await pool.drain()
-            except TimeoutError:
-                late = Draining("The server shut down before this request's turn came.")
-                many = self.dispatcher.reject_queued(lambda: late)
-                log.warning("shutdown.drain_timed_out %s", kv(refused=many))
-                for worker in list(pool.workers.values()):
-                    worker.kill(late)
-            try:
-                async with asyncio.timeout(5.0):
-                    await pool.wait_gone()
-            except TimeoutError:
-                pool.kill()
-                await pool.wait_gone()
+        try:
+            async with asyncio.timeout(drain_timeout_s):
+                await self._end_update()
+                await self._queue_empty()
+                if self.active is not None and self.active.pool is not None:
+                    await asyncio.gather(*self.active.pool.drain())
+        except TimeoutError:
+            late = Draining("The server shut down before this request could be answered.")
+            many = self.dispatcher.reject_queued(lambda: late)
+            log.warning("shutdown.drain_timed_out %s", kv(refused=many))
+            for worker in self.workers():
+                worker.kill(late)
+        for revision in self.revisions():
+            if revision.pool is not None:
+                await revision.pool.end()
         self._stopped.set()
 
-    # Updates
-
-    def check_update(self) -> None:
-        """Raise what ``update`` would raise before it begins.
-
-        Raises:
-            UpdateConflict: another update is in progress, or the server is shutting down.
-        """
-        if self._stopping:
-            raise UpdateConflict("The server is shutting down.")
-        if self.updating is not None:
-            raise UpdateConflict(
-                f"Revision {self.updating.number} is being rolled out"
-                f" ({self.updating.state.value}). Wait for it, or cancel it."
-            )
-
-    def begin_update(self, uri: str | None = None, entity: Entity | None = None) -> Revision:
-        """Start to roll out a new revision; the old one serves until it has proved itself.
-
-        Args:
-            uri: another model; ``None`` for the active one's (a reload).
-            entity: other settings.
-
-        Raises:
-            UpdateConflict: another update is in progress.
-        """
-        self.check_update()
-        assert self._tasks is not None
-        active = self.active
-        uri = uri or (active.uri if active is not None else self._model_uri)
-        entity = entity or (active.entity if active is not None else self.settings.entity)
-        revision = self._new_revision(uri, entity)
-        self.updating = revision
-        revision.task = self._tasks.create_task(self._update(revision))
-        return revision
-
-    def begin_rollback(self) -> Revision:
-        """Roll out the previous revision's model again, as a new revision.
-
-        Raises:
-            UpdateConflict: another update is in progress.
-            ConfigError: there is no previous revision.
-        """
-        self.check_update()
-        if not self.history:
-            raise ConfigError("There is no earlier revision to roll back to.")
-        previous = self.history[-1]
-        revision = self.begin_update(previous.uri, previous.entity)
-        revision.model = previous.model  # its very files, whatever the URI means by now
-        return revision
-
-    def cancel_update(self) -> bool:
-        """Cancel the update in progress; whether there was one that could be cancelled."""
-        revision = self.updating
-        if revision is None or revision.task is None or revision.is_taking_over:
-            return False
-        revision.task.cancel()
-        return True
-
-    async def _update(self, revision: Revision) -> None:
-        try:
-            await self._roll_out(revision)
-        except asyncio.CancelledError:
-            self._reject(revision, UpdateRejected("The update was cancelled."), cancelled=True)
-            current = asyncio.current_task()
-            if self._stopping or current is None or not current.uncancel() == 0:
-                raise
-        except PeltonError as error:
-            self._reject(revision, error)
-
-    def _reject(self, revision: Revision, error: PeltonError, *, cancelled: bool = False) -> None:
-        revision.error = error
-        revision.was_cancelled = cancelled
-        if revision.lifecycle.can(RevisionEvent.REJECTED):
-            revision.lifecycle.fire(RevisionEvent.REJECTED)
-        if revision.pool is not None:
-            revision.pool.kill()
-        self.updating = None
-        self.last_rejected = revision
-        log.error(
-            "revision.rejected %s",
-            kv(
-                revision=revision.number,
-                model=revision.uri,
-                serving=self.active.number if self.active else "none",
-                reason=first_line(error),
-            ),
-        )
-
-    async def _roll_out(self, revision: Revision) -> None:
-        """Prepare, start, prove, take over.
-
-        Raises:
-            PeltonError: it did not prove itself; what served before still does.
-        """
-        started = self._clock()
-        self.updating = revision
-        revision.lifecycle.fire(RevisionEvent.PREPARE)
-        self._check_slots(revision)
-        if revision.model is None:
-            revision.model = await artifacts.resolve(
-                revision.uri,
-                self.settings.updates.cache_dir.expanduser(),
-                on_progress=lambda text: log.info("startup.progress %s", kv(text=text)),
-            )
-        await self._prepare_environment(revision)
-        revision.lifecycle.fire(RevisionEvent.PREPARED)
-        pool = Pool(
-            revision.plan(self.settings),
-            self.dispatcher,
-            self.settings.workers,
-            self._worker_changed,
-            self._start_task,
-            lambda: f"worker-{next(self._worker_numbers)}",
-            self._clock,
-        )
-        revision.pool = pool
-        pool.on_ready_change = self._on_ready_change
-        old = self.active
-        step = self._plan_rollout(revision, old)
-        await pool.start(step)
-        self._prove(revision)
-        revision.is_taking_over = True
-        await self._take_over(revision, old, step)
-        log.info(
-            "revision.active %s",
-            kv(
-                revision=revision.number,
-                model=revision.model.source,
-                slots=revision.slots.slots,
-                workers=revision.workers,
-                seconds=self._clock() - started,
-            ),
-        )
-
-    def _plan_rollout(self, revision: Revision, old: Revision | None) -> int:
-        if old is None or old.pool is None:
-            return revision.workers
-        known = [size for w in old.pool.serving() if (size := platform.pss_bytes(w.process.pid))]
-        plan = rollout.plan(
-            revision.workers, max(known, default=None), platform.memory_available_bytes()
-        )
-        log.info(
-            "revision.rollout %s",
-            kv(revision=revision.number, step=plan.step, reason=plan.reason),
-        )
-        return plan.step
-
-    async def _take_over(self, revision: Revision, old: Revision | None, step: int) -> None:
-        """Admit the new workers and drain the old ones, ``step`` at a time.
-
-        Both happen at one instant, so that no request goes to the old revision once the new one
-        pulls; the new one is reported active when the last old answer is out.
-        """
-        pool = revision.pool
-        assert pool is not None
-        if old is None or old.pool is None:
-            pool.admit()
-        else:
-            old_pool = old.pool
-            while step < revision.workers and len(old_pool.workers) > step:
-                pool.admit()
-                await old_pool.drain_some(step)
-                pool.resize(min(revision.workers, len(pool.workers) + step))
-                await pool.wait_size()
-                step = len(pool.workers)
-            drained = asyncio.ensure_future(old_pool.drain())
-            pool.admit()
-            await drained
-        pool.resize(revision.workers)
-        self.active = revision
-        self.updating = None
-        revision.lifecycle.fire(RevisionEvent.ACTIVATED)
-        self.last_rejected = None
-        if old is not None:
-            old.lifecycle.fire(RevisionEvent.SUPERSEDED)
-            self.history = [*self.history[-4:], old]
-            self._start_task(self._retire(old))
-
-    async def _retire(self, revision: Revision) -> None:
-        assert revision.pool is not None
-        await revision.pool.wait_gone()
-        revision.lifecycle.fire(RevisionEvent.DRAINED)
-
-    def _prove(self, revision: Revision) -> None:
-        """Judge the warm-up.
-
-        Raises:
-            WarmupFailed: the model refused its own input example, and that is not allowed.
-        """
-        assert revision.pool is not None
-        report = revision.pool.report
-        if report["example"] != "refused":
+    async def _end_update(self) -> None:
+        """Cancel an update, or wait for it if it is already taking over."""
+        updating = self.updating
+        if updating is None or updating.task is None:
             return
-        message = (
-            f"The model refused its own input example ({report['detail'][:1000]}). Log it with"
-            f" an input example that it can answer."
-        )
-        if self.active is not None or self.settings.workers.warmup == "require":
-            raise WarmupFailed(message)
-        log.warning("revision.example_refused %s", kv(revision=revision.number, reason=message))
+        self.cancel_update()
+        await asyncio.wait({updating.task})
 
-    def _check_slots(self, revision: Revision) -> None:
-        plan = revision.slots
-        if not plan.is_reduced:
-            return
-        if self.settings.entity.memory_policy == "refuse":
-            raise ConfigError(
-                f"Not enough memory: {plan.reason}. Use fewer slots (--concurrency), a smaller"
-                f" --workload-type or --memory-per-slot, or --memory-policy fewer."
-            )
-        log.warning(
-            "revision.fewer_slots %s",
-            kv(slots=plan.slots, wanted=plan.wanted, reason=plan.reason),
-        )
+    async def _queue_empty(self) -> None:
+        empty = asyncio.Event()
+        self.dispatcher.on_drained = empty.set
+        if self.dispatcher.statistics().queued:
+            await empty.wait()
 
-    async def _prepare_environment(self, revision: Revision) -> None:
-        """Find the interpreter that the model runs in."""
-
-    def _new_revision(self, uri: str, entity: Entity) -> Revision:
-        return Revision(next(self._numbers), uri, entity, self._revision_changed)
-
-    # Watching
+    # Loops
 
     async def _watch_workers(self) -> None:
         """Notice workers that hang or were stopped."""
@@ -408,47 +190,62 @@ class Supervisor:
                 else:
                     worker.ping()
 
+    async def _watch_memory(self) -> None:
+        """Keep every worker within its budget, and the machine out of the kernel's hands."""
+        while True:
+            for revision in self.revisions():
+                if revision.pool is not None:
+                    budget = revision.slot_bytes * revision.entity.slots_per_worker
+                    self.memory.watch_pool(revision.pool, budget, self._start_task)
+            self.memory.guard_machine(self.workers(), platform.memory_available_bytes())
+            await asyncio.sleep(self.memory.interval_s)
+
+    async def _scale(self) -> None:
+        """Have as many workers as the load wants."""
+        scaler: Scaler | None = None
+        revision: Revision | None = None
+        while True:
+            if self.active is not revision and self.active is not None:
+                revision = self.active
+                scaler = Scaler(revision.scaling)
+            if scaler is None or revision is None or revision.pool is None:
+                await asyncio.sleep(_SCALING_TICK_S)
+                continue
+            if scaler.limits.is_fixed:
+                self._demand.clear()
+                await asyncio.sleep(1.0)
+                continue
+            pool = revision.pool
+            if self.active is revision and self.updating is None:
+                queue = self.dispatcher.statistics()
+                wanted = scaler.decide(self._clock(), pool.target, queue.running, queue.queued)
+                if wanted != pool.target:
+                    log.info(
+                        "endpoint.scaled %s",
+                        kv(workers=wanted, before=pool.target, queued=queue.queued),
+                    )
+                    pool.resize(wanted, keep_warm=revision.entity.keep_warm)
+            # A request that has to wait is looked at soon, an idle endpoint now and then.
+            self._demand.clear()
+            try:
+                async with asyncio.timeout(_WAKE_TICK_S if pool.is_asleep else _SCALING_TICK_S):
+                    await self._demand.wait()
+                if not pool.is_asleep:
+                    await asyncio.sleep(_SCALING_TICK_S)
+            except TimeoutError:
+                pass
+
     def _on_ready_change(self) -> None:
         """Refuse at once what no worker can take soon."""
         if self._stopping or self.active is None or self.active.pool is None:
             return
         pool = self.active.pool
         if pool.backs_off_s > 1.0 and not self.serving():
-            self.dispatcher.refuse_with(
-                lambda: NotReady(self.not_ready_reason, retry_after_s=pool.backs_off_s)
-            )
-            refuse = NotReady(self.not_ready_reason, retry_after_s=pool.backs_off_s)
-            self.dispatcher.reject_queued(lambda: refuse)
+
+            def refuse() -> NotReady:
+                return NotReady(self.not_ready_reason, retry_after_s=pool.backs_off_s)
+
+            self.dispatcher.refuse_with(refuse)
+            self.dispatcher.reject_queued(refuse)
         else:
             self.dispatcher.refuse_with(None)
-
-    async def _queue_empty(self) -> None:
-        empty = asyncio.Event()
-        self.dispatcher.on_drained = empty.set
-        if self.dispatcher.statistics().queued:
-            await empty.wait()
-
-    def _revisions(self) -> list[Revision]:
-        found = {id(r): r for r in (*self.history, self.active, self.updating) if r is not None}
-        return list(found.values())
-
-    def _start_task(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        assert self._tasks is not None
-        return self._tasks.create_task(coroutine)
-
-    def _worker_changed(
-        self, name: str, before: WorkerState, event: WorkerEvent, after: WorkerState
-    ) -> None:
-        self._metrics.event("worker", after.value)
-        log.info("worker.%s %s", after.value, kv(worker=name, event=event.value))
-
-    def _revision_changed(
-        self, name: str, before: RevisionState, event: RevisionEvent, after: RevisionState
-    ) -> None:
-        self._metrics.event("revision", after.value)
-        log.info("revision.%s %s", after.value, kv(revision=name.rpartition("-")[2]))
-
-
-def first_line(error: BaseException | None) -> str:
-    """Return the first line of an error's message; tracebacks follow it."""
-    return str(error).strip().partition("\n")[0] if error is not None else "unknown"

@@ -11,7 +11,7 @@ from typing import Any
 
 from pelton.channel import frames
 from pelton.channel.messages import Kind, LoadSpec, read_json
-from pelton.errors import LoadFailed, ModelError, WorkerCrashed
+from pelton.errors import BudgetExceeded, LoadFailed, ModelError, WorkerCrashed
 from pelton.supervisor.handle import failure
 from pelton.supervisor.process import WorkerFds, WorkerProcess
 from pelton.telemetry.logging import kv
@@ -82,6 +82,11 @@ class Template:
             if pid in self._early_exits:
                 self._child_exited(pid, self._early_exits.pop(pid))
             return process
+
+    def refuse(self, reason: str) -> None:
+        """End it while it loads: it takes more memory than it may."""
+        self._failure = BudgetExceeded(reason)
+        self.process.kill()
 
     def stop(self) -> None:
         """End it; workers forked from it go on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
@@ -40,6 +41,8 @@ def main(argv: list[str]) -> int:
     unbuffer_output()
     channel = ChannelServer(socket.socket(fileno=args.channel))
     channel.send(json_frame(Kind.CONNECTED, {"pid": os.getpid(), "python": sys.version}))
+    if args.template:
+        _import_libraries()
     load_frame = next(iter(channel), None)
     if load_frame is None:
         return EXIT_LOST_PARENT
@@ -78,6 +81,12 @@ def unbuffer_output() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(line_buffering=True, errors="backslashreplace")
+
+
+def _import_libraries() -> None:
+    """Import what every model needs, while nobody has said yet which one to load."""
+    with contextlib.suppress(ImportError):  # loading says so, with a place to say it
+        import mlflow.pyfunc.scoring_server  # noqa: F401
 
 
 def _report_failure(channel: ChannelServer, stage: str, error: BaseException) -> None:

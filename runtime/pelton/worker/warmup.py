@@ -8,15 +8,20 @@ decides by its policy. An example that takes too long or kills the process is a 
 from __future__ import annotations
 
 import faulthandler
+import os
 import signal
 import time
 from types import FrameType
 from typing import Any
 
+from pelton import platform
 from pelton.channel.messages import LoadSpec
 from pelton.errors import WarmupFailed
 from pelton.worker.answerer import Answerer
-from pelton.worker.model import LoadedModel
+from pelton.worker.model import Answer, LoadedModel
+from pelton.worker.outputs import mismatch
+
+_KEPT_EXAMPLE_BYTES = 1024 * 1024
 
 
 def warm_up(model: LoadedModel, spec: LoadSpec) -> tuple[Answerer, dict[str, Any]]:
@@ -24,7 +29,8 @@ def warm_up(model: LoadedModel, spec: LoadSpec) -> tuple[Answerer, dict[str, Any
 
     Returns:
         The answerer, and the report for the server: ``example`` ("answered", "refused" or
-        "none"), ``detail``, ``predict_s`` and ``verified``, the answers to ``spec.verify``.
+        "none"), ``detail``, ``output_mismatch``, ``predict_s``, ``rss_bytes``, the example's
+        request and answer if they are small, and ``verified``, the answers to ``spec.verify``.
 
     Raises:
         WarmupFailed: the example was not answered within ``spec.warmup_timeout_s``.
@@ -42,16 +48,25 @@ def warm_up(model: LoadedModel, spec: LoadSpec) -> tuple[Answerer, dict[str, Any
             if answer.status != 200:
                 text = answer.body.decode("utf-8", "replace")
                 report["detail"] = f"status {answer.status}: {text[:2000]}"
+            else:
+                report["output_mismatch"] = mismatch(
+                    model.pyfunc.metadata.get_output_schema(), answer.body
+                )
+            if len(body) + len(answer.body) <= _KEPT_EXAMPLE_BYTES:
+                report["example_request"] = [content_type, body.decode("latin-1")]
+                report["example_answer"] = _as_json(answer)
         answerer, answerer_report = Answerer.build(model, spec, example)
         report.update(answerer_report)
         report["verified"] = [
-            [answer.status, answer.media_type, answer.body.decode("latin-1")]
-            for answer in (
-                model.ask(body.encode("latin-1"), content_type)
-                for content_type, body in spec.verify
-            )
+            _as_json(model.ask(body.encode("latin-1"), content_type))
+            for content_type, body in spec.verify
         ]
+        report["rss_bytes"] = platform.rss_bytes(os.getpid())
     return answerer, report
+
+
+def _as_json(answer: Answer) -> list[Any]:
+    return [answer.status, answer.media_type, answer.body.decode("latin-1")]
 
 
 class _TimeLimit:

@@ -1,0 +1,115 @@
+"""Memory budgets: what a worker may use, and what is done when it uses more. Pure.
+
+A slot has the budget of its workload type; a worker has the sum of its slots'. What counts is
+the proportional set size (PSS): pages shared with the fork server and other workers count once.
+PSS is dear to read, so between two readings it is taken to grow as the resident set does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from pelton.errors import BudgetExceeded
+
+_REPLACE_AT: Final = 0.80
+_DRAIN_AT: Final = 0.95
+_KILL_AT: Final = 1.10
+# A successor is there after so long; a worker that grows fast is replaced so much earlier.
+_FORESIGHT_S: Final = 1.0
+RESERVE_BYTES: Final = 192 * 1024**2
+"""Free memory below which the largest offender is killed before the kernel chooses one."""
+
+
+class Action(Enum):
+    """What is done about a worker's memory."""
+
+    KEEP = "keep"
+    REPLACE = "replace"
+    DRAIN = "drain"
+    KILL = "kill"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """A worker's memory now.
+
+    Attributes:
+        bytes: its PSS, measured or estimated.
+        growth: bytes per second over the last samples.
+        budget: what it may use.
+    """
+
+    bytes: int
+    growth: float
+    budget: int
+
+
+def judge(usage: Usage) -> Action:
+    """Return what to do about one worker.
+
+    From 80 % of its budget (or what it will use in a second) it is replaced, make before break.
+    From 95 % it takes no more requests, even if no successor is ready. Past 110 % it grew in one
+    leap, inside a request, and is killed.
+    """
+    if usage.bytes > usage.budget * _KILL_AT:
+        return Action.KILL
+    if usage.bytes > usage.budget * _DRAIN_AT:
+        return Action.DRAIN
+    if usage.bytes + max(0.0, usage.growth) * _FORESIGHT_S > usage.budget * _REPLACE_AT:
+        return Action.REPLACE
+    return Action.KEEP
+
+
+def check_fit(rss_bytes: int | None, slot_bytes: int, slots: int) -> None:
+    """Refuse a model that cannot fit, before it serves.
+
+    Args:
+        rss_bytes: memory of a process that has loaded the model and answered its example.
+        slot_bytes: budget of a slot.
+        slots: slots of a worker.
+
+    Raises:
+        BudgetExceeded: with the arithmetic.
+    """
+    budget = slot_bytes * slots
+    if rss_bytes is None or rss_bytes <= budget:
+        return
+    raise BudgetExceeded(
+        f"The loaded model uses {megabytes(rss_bytes)}, more than the budget of {slots} x"
+        f" {megabytes(slot_bytes)} = {megabytes(budget)} of a worker. Choose a larger"
+        f" --workload-type (CPU 4 GB, CPU_MEDIUM 8 GB, CPU_LARGE 16 GB) or --memory-per-slot."
+    )
+
+
+class Estimate:
+    """A worker's PSS between two readings, from its cheap resident set."""
+
+    def __init__(self) -> None:
+        self._pss = 0
+        self._rss_then = 0
+        self._samples: list[tuple[float, int]] = []
+
+    def measured(self, pss: int, rss: int) -> None:
+        """Take a reading of both."""
+        self._pss, self._rss_then = pss, rss
+
+    def now(self, rss: int, at: float) -> tuple[int, float]:
+        """Return (bytes, bytes per second) for a resident set of ``rss`` at instant ``at``."""
+        estimate = self._pss + rss - self._rss_then
+        self._samples = [s for s in self._samples if at - s[0] < 1.0]
+        self._samples.append((at, estimate))
+        first_at, first = self._samples[0]
+        growth = (estimate - first) / (at - first_at) if at - first_at > 0.15 else 0.0
+        return estimate, growth
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether PSS has been read at all."""
+        return self._pss > 0
+
+
+def megabytes(size: int) -> str:
+    """Return a size for a message."""
+    return f"{size / 1024**2:,.0f} MB"

@@ -1,0 +1,360 @@
+"""Which revision serves, and how another one takes over: make before break."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from pelton import platform
+from pelton.batching.dispatch import Dispatcher
+from pelton.deadline import Clock
+from pelton.environment import artifacts
+from pelton.errors import (
+    ConfigError,
+    PeltonError,
+    UpdateConflict,
+    UpdateRejected,
+    WarmupFailed,
+)
+from pelton.lifecycle import RevisionEvent, RevisionState, WorkerEvent, WorkerState
+from pelton.settings import Entity, Settings
+from pelton.supervisor import memory, rollout, verify
+from pelton.supervisor.pool import Pool
+from pelton.supervisor.revision import Revision
+from pelton.telemetry.logging import kv
+from pelton.telemetry.metrics import Metrics
+
+log = logging.getLogger("pelton.supervisor")
+
+KEPT_REVISIONS = 5
+
+
+class Revisions:
+    """The revisions of an endpoint. Owned by one event loop.
+
+    Attributes:
+        active: the one that serves; ``None`` before the first has loaded.
+        updating: the one being rolled out.
+        last_rejected: the last one that failed, until another becomes active.
+        history: earlier active ones, oldest first; the last is what ``rollback`` goes to.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        model_uri: str,
+        dispatcher: Dispatcher,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self.settings = settings
+        self.dispatcher = dispatcher
+        self.active: Revision | None = None
+        self.updating: Revision | None = None
+        self.last_rejected: Revision | None = None
+        self.history: list[Revision] = []
+        self._model_uri = model_uri
+        self._metrics = metrics
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self._worker_numbers = itertools.count(1)
+        self._tasks: asyncio.TaskGroup | None = None
+        self._stopping = False
+
+    # Updates
+
+    def check_update(self) -> None:
+        """Raise what ``begin_update`` would raise.
+
+        Raises:
+            UpdateConflict: another update is in progress, or the server is shutting down.
+        """
+        if self._stopping:
+            raise UpdateConflict("The server is shutting down.")
+        if self.updating is not None:
+            raise UpdateConflict(
+                f"Revision {self.updating.number} is being rolled out"
+                f" ({self.updating.state.value}). Wait for it, or cancel it."
+            )
+
+    def begin_update(self, uri: str | None = None, entity: Entity | None = None) -> Revision:
+        """Start to roll out a new revision; the old one serves until it has proved itself.
+
+        Args:
+            uri: another model; ``None`` for the active one's (a reload).
+            entity: other settings.
+
+        Raises:
+            UpdateConflict: another update is in progress.
+        """
+        self.check_update()
+        active = self.active
+        uri = uri or (active.uri if active is not None else self._model_uri)
+        entity = entity or (active.entity if active is not None else self.settings.entity)
+        revision = self._new_revision(uri, entity)
+        self.updating = revision
+        revision.task = self._start_task(self._update(revision))
+        return revision
+
+    def begin_rollback(self) -> Revision:
+        """Roll out the previous revision's model again, as a new revision.
+
+        Raises:
+            UpdateConflict: another update is in progress.
+            ConfigError: there is no previous revision.
+        """
+        self.check_update()
+        if not self.history:
+            raise ConfigError("There is no earlier revision to roll back to.")
+        previous = self.history[-1]
+        revision = self.begin_update(previous.uri, previous.entity)
+        revision.model = previous.model  # its very files, whatever the URI means by now
+        return revision
+
+    def cancel_update(self) -> bool:
+        """Cancel the update in progress; whether there was one that could be cancelled."""
+        revision = self.updating
+        if revision is None or revision.task is None or revision.is_taking_over:
+            return False
+        revision.task.cancel()
+        return True
+
+    async def _update(self, revision: Revision) -> None:
+        try:
+            await self._roll_out(revision)
+        except asyncio.CancelledError:
+            # Cancelled by `cancel_update`, and that ends here; or by the end of the server.
+            await self._reject(revision, UpdateRejected("The update was cancelled."))
+            revision.was_cancelled = True
+            if self._stopping:
+                raise
+        except PeltonError as error:
+            await self._reject(revision, error)
+
+    async def _reject(self, revision: Revision, error: PeltonError) -> None:
+        revision.error = error
+        if revision.lifecycle.can(RevisionEvent.REJECTED):
+            revision.lifecycle.fire(RevisionEvent.REJECTED)
+        log.error(
+            "revision.rejected %s",
+            kv(
+                revision=revision.number,
+                model=revision.uri,
+                serving=self.active.number if self.active else "none",
+                reason=first_line(error),
+            ),
+        )
+        self.updating = None
+        self.last_rejected = revision
+        if revision.pool is not None:
+            revision.pool.kill()
+            await revision.pool.wait_gone()
+
+    # Rolling out
+
+    async def _roll_out(self, revision: Revision) -> None:
+        """Prepare, start, prove, take over.
+
+        Raises:
+            PeltonError: it did not prove itself; what served before still does.
+        """
+        started = self._clock()
+        self.updating = revision
+        revision.lifecycle.fire(RevisionEvent.PREPARE)
+        self._check_slots(revision)
+        await self._prepare(revision)
+        revision.lifecycle.fire(RevisionEvent.PREPARED)
+        old = self.active
+        pool = revision.pool = self._new_pool(revision)
+        step = self._plan_rollout(revision, old)
+        await pool.start(step)
+        self._prove(revision, old)
+        revision.is_taking_over = True
+        await self._take_over(revision, old, step)
+        assert revision.model is not None
+        log.info(
+            "revision.took_over %s",
+            kv(
+                revision=revision.number,
+                model=revision.model.source,
+                slots=revision.slots.slots,
+                workers=len(pool.workers),
+                seconds=self._clock() - started,
+            ),
+        )
+
+    async def _prepare(self, revision: Revision) -> None:
+        """Bring the model's files and its Python environment here."""
+        if revision.model is None:
+            revision.model = await artifacts.resolve(
+                revision.uri,
+                self.settings.updates.cache_dir.expanduser(),
+                on_progress=_progress,
+            )
+
+    def _new_pool(self, revision: Revision) -> Pool:
+        plan = revision.plan(self.settings, self._to_verify())
+        pool = Pool(
+            plan,
+            self.dispatcher,
+            self.settings.workers,
+            self._worker_changed,
+            self._start_task,
+            lambda: f"worker-{next(self._worker_numbers)}",
+            self._clock,
+        )
+        pool.on_ready_change = self._on_ready_change
+        return pool
+
+    def _to_verify(self) -> list[tuple[str, str]]:
+        """Return the active revision's example, if its answers are to be compared."""
+        if not self.settings.updates.verify_against_active or self.active is None:
+            return []
+        assert self.active.pool is not None
+        example = self.active.pool.report.get("example_request")
+        return [tuple(example)] if example else []
+
+    def _plan_rollout(self, revision: Revision, old: Revision | None) -> int:
+        if old is None or old.pool is None:
+            return revision.scaling.least or 1
+        known = [size for w in old.pool.serving() if (size := platform.pss_bytes(w.process.pid))]
+        plan = rollout.plan(
+            self._first_workers(revision, old),
+            max(known, default=None),
+            platform.memory_available_bytes(),
+        )
+        log.info(
+            "revision.rollout %s",
+            kv(revision=revision.number, step=plan.step, reason=plan.reason),
+        )
+        return plan.step
+
+    def _first_workers(self, revision: Revision, old: Revision) -> int:
+        """Return how many workers a revision takes over with: as many as the old one has now."""
+        assert old.pool is not None
+        limits = revision.scaling
+        return max(1, limits.least, min(limits.most, old.pool.target))
+
+    def _prove(self, revision: Revision, old: Revision | None) -> None:
+        """Judge what the new revision's warm-up reported.
+
+        Raises:
+            WarmupFailed: it refused its own example, or answers what its signature does not say.
+            BudgetExceeded: it does not fit into its slots.
+            UpdateRejected: its answers differ from the active revision's.
+        """
+        assert revision.pool is not None
+        report = revision.pool.report
+        memory.check_fit(
+            report.get("rss_bytes"), revision.slot_bytes, revision.entity.slots_per_worker
+        )
+        objection = None
+        if report["example"] == "refused":
+            objection = (
+                f"The model refused its own input example ({report['detail'][:1000]}). Log it"
+                f" with an input example that it can answer."
+            )
+        elif report.get("output_mismatch"):
+            objection = f"The model does not answer as declared: {report['output_mismatch']}."
+        if objection is not None:
+            if old is not None or self.settings.workers.warmup == "require":
+                raise WarmupFailed(objection)
+            log.warning("revision.doubtful %s", kv(revision=revision.number, reason=objection))
+        tolerance = self.settings.updates.verify_against_active
+        if old is not None and old.pool is not None and tolerance and report.get("verified"):
+            difference = verify.difference(
+                old.pool.report["example_answer"], report["verified"][0], tolerance
+            )
+            if difference is not None:
+                raise UpdateRejected(
+                    f"The new revision answers the active one's example differently:"
+                    f" {difference} (--verify-against-active {tolerance:g})."
+                )
+
+    def _check_slots(self, revision: Revision) -> None:
+        plan = revision.slots
+        if not plan.is_reduced:
+            return
+        if self.settings.entity.memory_policy == "refuse":
+            raise ConfigError(
+                f"Not enough memory: {plan.reason}. Use fewer slots (--concurrency), a smaller"
+                f" --workload-type or --memory-per-slot, or --memory-policy fewer."
+            )
+        log.warning(
+            "revision.fewer_slots %s",
+            kv(slots=plan.slots, wanted=plan.wanted, reason=plan.reason),
+        )
+
+    async def _take_over(self, revision: Revision, old: Revision | None, step: int) -> None:
+        """Admit the new workers and drain the old ones, ``step`` at a time.
+
+        Both happen at one instant, so that no request goes to the old revision once the whole new
+        one pulls; the new one is reported active when the last old answer is out.
+        """
+        pool = revision.pool
+        assert pool is not None
+        if old is not None and old.pool is not None:
+            goal = self._first_workers(revision, old)
+            while len(pool.workers) < goal and len(old.pool.workers) > step:
+                drained = old.pool.drain_some(step)
+                pool.admit()
+                await asyncio.gather(*drained)
+                pool.resize(min(goal, len(pool.workers) + step))
+                await pool.wait_size()
+            drained = old.pool.drain()
+            pool.admit()
+            await asyncio.gather(*drained)
+            pool.resize(goal)
+        else:
+            pool.admit()
+        self.active = revision
+        self.updating = None
+        self.last_rejected = None
+        revision.lifecycle.fire(RevisionEvent.ACTIVATED)
+        if old is not None:
+            old.lifecycle.fire(RevisionEvent.SUPERSEDED)
+            self.history = [*self.history, old][-KEPT_REVISIONS:]
+            self._start_task(self._retire(old))
+        self._on_ready_change()
+
+    async def _retire(self, revision: Revision) -> None:
+        assert revision.pool is not None
+        await revision.pool.wait_gone()
+        revision.lifecycle.fire(RevisionEvent.DRAINED)
+
+    # What the supervisor adds
+
+    def _on_ready_change(self) -> None:
+        """Called when a worker begins or ends to serve."""
+
+    def _start_task(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Start a task that the supervisor owns."""
+        assert self._tasks is not None
+        return self._tasks.create_task(coroutine)
+
+    def _new_revision(self, uri: str, entity: Entity) -> Revision:
+        return Revision(next(self._numbers), uri, entity, self._revision_changed)
+
+    def _worker_changed(
+        self, name: str, before: WorkerState, event: WorkerEvent, after: WorkerState
+    ) -> None:
+        self._metrics.event("worker", after.value)
+        log.info("worker.%s %s", after.value, kv(worker=name, event=event.value))
+
+    def _revision_changed(
+        self, name: str, before: RevisionState, event: RevisionEvent, after: RevisionState
+    ) -> None:
+        self._metrics.event("revision", after.value)
+        log.info("revision.%s %s", after.value, kv(revision=name.rpartition("-")[2]))
+
+
+def first_line(error: BaseException | None) -> str:
+    """Return the first line of an error's message; tracebacks follow it."""
+    return str(error).strip().partition("\n")[0] if error is not None else "unknown"
+
+
+def _progress(text: str) -> None:
+    log.info("revision.progress %s", kv(text=text))
