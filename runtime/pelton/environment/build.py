@@ -65,10 +65,10 @@ async def build_environment(
                 *("--python", os.fspath(executable), *uv.options),
                 UV_PROJECT_ENVIRONMENT=os.fspath(environment),
             )
-            await install("pelton-added.txt", [*added, *overrides], *replacing)
-        else:
-            every = [*spec.install, *added, *overrides]
-            await install("pelton-requirements.txt", every, *replacing)
+        # On top of a lock too: MLflow exports the lock into the requirements and adds itself there,
+        # and `pelton requirements` changes only those.
+        every = [*spec.install, *added, *overrides]
+        await install("pelton-requirements.txt", every, *replacing)
         listed = await run("pip", "list", "--python", os.fspath(executable), "--format", "json")
     except UvFailed as failure:
         lines = [*spec.lines, *parse_lines(overrides, "--override")]

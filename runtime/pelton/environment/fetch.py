@@ -107,10 +107,21 @@ def download(request: dict[str, Any], report: Report) -> str:
         watcher.join()
 
 
-def requirements(request: dict[str, Any], report: Report) -> None:
+def requirements(request: dict[str, Any], report: Report) -> list[str]:
     """Change a logged model's requirements, as ``mlflow.models.update_model_requirements`` does."""
+    uri = _without_run(request["uri"])
+    facts = _registered(uri)
+    if facts["name"] is not None:
+        logged = facts["model_id"] and f"models:/{facts['model_id']}"
+        raise ModelUriError(
+            f"{uri} is a registered version, which is read-only; change the logged model instead"
+            + (f" ({logged})" if logged else " (runs:/...)")
+        )
     models = importlib.import_module("mlflow.models")
-    models.update_model_requirements(request["uri"], request["operation"], request["packages"])
+    models.update_model_requirements(uri, request["operation"], request["packages"])
+    with tempfile.TemporaryDirectory() as scratch:
+        path = _repository(uri).download_artifacts("requirements.txt", dst_path=scratch)
+        return Path(path).read_text().splitlines()
 
 
 _OPERATIONS: Final[dict[str, Callable[[dict[str, Any], Report], Any]]] = {
@@ -185,7 +196,7 @@ def _registered(source: str) -> dict[str, Any]:
     """
     name, _, number = source.removeprefix("models:/").rpartition("/")
     if not source.startswith("models:") or not number.isdigit():
-        return {"name": None, "version": None, "run_id": None}
+        return {"name": None, "version": None, "run_id": None, "model_id": None}
     found = _client(source).get_model_version(name.rpartition("/")[2], number)
     if found.status not in ("READY", None):
         raise ModelUriError(
@@ -196,6 +207,7 @@ def _registered(source: str) -> dict[str, Any]:
         "name": found.name,
         "version": str(found.version),
         "run_id": found.run_id or None,
+        "model_id": getattr(found, "model_id", None),  # not known to mlflow 2
         "created": found.creation_timestamp,
     }
 
