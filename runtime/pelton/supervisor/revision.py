@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from pelton import platform
 from pelton.channel.messages import LoadSpec
 from pelton.environment.artifacts import LocalModel
+from pelton.environment.interpreter import Interpreter
 from pelton.errors import PeltonError
 from pelton.lifecycle import (
     REVISION_TRANSITIONS,
@@ -38,7 +37,7 @@ class Revision:
 
     Attributes:
         model: its files, once prepared.
-        python: interpreter of its environment, once prepared.
+        interpreter: of its environment, once prepared.
         pool: its workers, once started.
         slots: how many slots it has been granted.
         error: why it was rejected.
@@ -57,8 +56,7 @@ class Revision:
         )
         self.created_ms = int(time.time() * 1000)
         self.model: LocalModel | None = None
-        self.python = Path(sys.executable)
-        self.isolated = False
+        self.interpreter: Interpreter | None = None
         self.pool: Pool | None = None
         self.slots: SlotPlan = slot_plan(entity)
         self.error: PeltonError | None = None
@@ -114,11 +112,12 @@ class Revision:
             verify: requests whose answers its warm-up is to report.
         """
         assert self.model is not None
-        paths = [] if self.isolated else [os.getcwd()]
+        assert self.interpreter is not None
+        paths = [] if self.interpreter.isolated else [os.getcwd()]
         return PoolPlan(
             revision=self.number,
-            python=self.python,
-            isolated=self.isolated,
+            python=self.interpreter.python,
+            isolated=self.interpreter.isolated,
             threads=max(1, platform.usable_cores() // self.workers),
             spec=LoadSpec(
                 name="worker",

@@ -6,12 +6,12 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
 from pelton import platform
 from pelton.batching.dispatch import Dispatcher
 from pelton.deadline import Clock
-from pelton.environment import artifacts
+from pelton.environment import artifacts, interpreter
 from pelton.errors import (
     ConfigError,
     PeltonError,
@@ -188,12 +188,27 @@ class Revisions:
 
     async def _prepare(self, revision: Revision) -> None:
         """Bring the model's files and its Python environment here."""
+        cache_dir = self.settings.updates.cache_dir.expanduser()
         if revision.model is None:
-            revision.model = await artifacts.resolve(
-                revision.uri,
-                self.settings.updates.cache_dir.expanduser(),
-                on_progress=_progress,
-            )
+            revision.model = await artifacts.resolve(revision.uri, cache_dir, on_progress=_progress)
+        found = await interpreter.prepare(
+            revision.model,
+            mode=cast(interpreter.Mode, revision.entity.env),
+            cache_dir=cache_dir,
+            on_progress=_progress,
+        )
+        revision.interpreter = found
+        for note in found.notes:
+            log.warning("revision.environment %s", kv(revision=revision.number, note=note))
+        log.info(
+            "revision.prepared %s",
+            kv(
+                revision=revision.number,
+                model=revision.model.source,
+                python=found.python,
+                reason=found.reason,
+            ),
+        )
 
     def _new_pool(self, revision: Revision) -> Pool:
         plan = revision.plan(self.settings, self._to_verify())
