@@ -33,7 +33,7 @@ _URL = re.compile(r"(?:server\.listening url=|\"url\": \")(http://[^\s\"]+)")
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, limit_s: float = LIMIT_S) -> T:
+def until(condition: Callable[[], T | None], what: str, limit_s: float = LIMIT_S) -> T:
     """Return the first true value of ``condition``.
 
     Raises:
@@ -118,7 +118,7 @@ class Endpoint:
                 start_new_session=True,
             )
         try:
-            self.url = until(self._listens, "the server listens")
+            self.url: str = until(self._listens, "the server listens")
             self.port = int(self.url.rpartition(":")[2])
             self.client = self._exits.enter_context(
                 httpx.Client(

@@ -17,7 +17,7 @@ def test_scikit_learn(live_endpoint: Serve) -> None:
     answer = live_endpoint(build("sklearn4")).ask(ROWS)
 
     assert answer.headers["content-type"] == "application/json"
-    assert (200, {"predictions": [0, 2]}) == (answer.status_code, answer.json())
+    assert (answer.status_code, answer.json()) == (200, {"predictions": [0, 2]})
 
 
 def test_lightgbm(live_endpoint: Serve) -> None:
@@ -28,7 +28,7 @@ def test_lightgbm(live_endpoint: Serve) -> None:
 
     answer = live_endpoint(model).ask(ROWS)
 
-    assert {"predictions": booster.predict(FLOWERS).tolist()} == answer.json()
+    assert {"predictions": list(booster.predict(FLOWERS))} == answer.json()
 
 
 def test_torch(live_endpoint: Serve) -> None:
@@ -47,27 +47,27 @@ def test_torch(live_endpoint: Serve) -> None:
 def test_onnx(live_endpoint: Serve) -> None:
     answer = live_endpoint(build("onnx")).ask({"inputs": [[1.0, 2.0, 3.0]]})
 
-    assert {"predictions": {"square": [[1.0, 4.0, 9.0]]}} == answer.json()
+    assert answer.json() == {"predictions": {"square": [[1.0, 4.0, 9.0]]}}
 
 
 def test_pickled_class_with_an_artifact(live_endpoint: Serve) -> None:
     answer = live_endpoint(build("pyfunc-class")).ask({"dataframe_records": [{"x": 2.0, "y": 4.0}]})
 
-    assert {"predictions": [{"x": 5.0, "y": 10.0}]} == answer.json()
+    assert answer.json() == {"predictions": [{"x": 5.0, "y": 10.0}]}
 
 
 def test_model_from_code_with_code_beside_it(live_endpoint: Serve) -> None:
     answer = live_endpoint(build("code-paths")).ask({"inputs": {"name": ["World", "pelton"]}})
 
-    assert {"predictions": ["Hello World", "Hello pelton"]} == answer.json()
+    assert answer.json() == {"predictions": ["Hello World", "Hello pelton"]}
 
 
 def test_type_hints(live_endpoint: Serve) -> None:
     endpoint = live_endpoint(build("hint-ints"))
 
-    assert {"predictions": ["int 1", "int 2"]} == endpoint.ask({"inputs": [1, 2]}).json()
+    assert endpoint.ask({"inputs": [1, 2]}).json() == {"predictions": ["int 1", "int 2"]}
     refused = endpoint.ask({"inputs": ["one"]})
-    assert (400, "INVALID_PARAMETER_VALUE") == (refused.status_code, refused.json()["error_code"])
+    assert (refused.status_code, refused.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
 
 
 def test_chat_model(live_endpoint: Serve) -> None:
@@ -75,9 +75,9 @@ def test_chat_model(live_endpoint: Serve) -> None:
 
     answer = live_endpoint(build("chat-model")).ask(request).json()
 
-    assert ("chat.completion", "chat-1") == (answer["object"], answer["id"])
+    assert (answer["object"], answer["id"]) == ("chat.completion", "chat-1")
     said = answer["choices"][0]["message"]
-    assert "assistant" == said["role"]
+    assert said["role"] == "assistant"
     assert said["content"].startswith("user: hello\n")
     assert "'temperature': 0.5" in said["content"]
 
@@ -90,6 +90,6 @@ def test_responses_agent(live_endpoint: Serve) -> None:
 
     answer = live_endpoint(build("responses-agent")).ask(request).json()
 
-    assert "response" == answer["object"]
-    assert {"key": "value"} == answer["custom_outputs"]
+    assert answer["object"] == "response"
+    assert answer["custom_outputs"] == {"key": "value"}
     assert "'content': 'hello'" in answer["output"][0]["content"][0]["text"]

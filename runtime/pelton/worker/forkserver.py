@@ -8,13 +8,16 @@ with its own warm-up, which is also the proof that this model survives a fork.
 from __future__ import annotations
 
 import array
+import atexit
+import contextlib
 import os
 import select
 import signal
 import socket
 import sys
+import traceback
 from dataclasses import replace
-from typing import Final
+from typing import Final, NoReturn
 
 from pelton import platform
 from pelton.channel import frames
@@ -30,7 +33,7 @@ FORK_FDS: Final = 4
 def serve_forks(channel: ChannelServer, spec: LoadSpec, model: LoadedModel) -> int:
     """Fork workers on request until the server is gone; returns the exit status.
 
-    In a forked child it returns the worker's exit status instead.
+    A forked child never comes back.
     """
     model.freeze()
     # A child's death must wake the select below.
@@ -65,14 +68,16 @@ def serve_forks(channel: ChannelServer, spec: LoadSpec, model: LoadedModel) -> i
                 os.close(wake_read)
                 os.close(wake_write)
                 channel.close()
-                return _become_worker(fds, replace(spec, name=name), model)
+                _become_worker(fds, replace(spec, name=name), model)
             children[pid] = name
             for fd in fds:
                 os.close(fd)
             channel.send(json_frame(Kind.FORKED, {"name": name, "pid": pid}))
 
 
-def _become_worker(fds: list[int], spec: LoadSpec, model: LoadedModel) -> int:
+def _become_worker(fds: list[int], spec: LoadSpec, model: LoadedModel) -> NoReturn:
+    # What the parent wants done at its end (remove a folder of the model, say) is not ours to do.
+    atexit._clear()
     channel_fd, lifeline_fd, stdout_fd, stderr_fd = fds
     os.setsid()
     platform.name_process(spec.name)
@@ -85,7 +90,20 @@ def _become_worker(fds: list[int], spec: LoadSpec, model: LoadedModel) -> int:
     channel = ChannelServer(socket.socket(fileno=channel_fd))
     channel.send(json_frame(Kind.CONNECTED, {"pid": os.getpid(), "python": sys.version}))
     channel.send(json_frame(Kind.LOADED, model.report()))
-    return serve(channel, spec, model)
+    try:
+        status = serve(channel, spec, model)
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    # Like multiprocessing, not by the interpreter's own way out: that destroys what libraries made
+    # before the fork, and onnxruntime, for one, then waits for threads that only the parent has.
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError, ValueError):  # the model may have closed them
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def _receive(sock: socket.socket) -> tuple[bytes, list[int]]:
