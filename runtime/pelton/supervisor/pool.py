@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class PoolPlan:
         isolated: whether that is another one than the server's.
         spec: what each worker loads; its name is a prefix.
         threads: native threads a worker's libraries may use.
+        environ: variables besides the server's own.
     """
 
     revision: int
@@ -47,6 +48,7 @@ class PoolPlan:
     isolated: bool
     spec: LoadSpec
     threads: int
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 class Pool:
@@ -320,7 +322,8 @@ class Pool:
         return worker
 
     def _environ(self) -> dict[str, str]:
-        return worker_environ(os.environ, self.plan.threads, isolated=self.plan.isolated)
+        environ = {**os.environ, **self.plan.environ}
+        return worker_environ(environ, self.plan.threads, isolated=self.plan.isolated)
 
     # Keeping
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from pelton import platform
 from pelton.channel.messages import LoadSpec
@@ -22,6 +24,9 @@ from pelton.settings import Entity, Settings
 from pelton.supervisor.pool import Pool, PoolPlan
 from pelton.supervisor.scaling import ScalingLimits
 from pelton.tiers import SIZES, TIERS, SlotPlan, plan_slots
+
+# `models:/name/3`, and `models://profile@databricks/name/3`.
+_REGISTERED: Final = re.compile(r"models:/(?:/[^/]+/)?([^/@]+)/(\d+)/?$")
 
 OnRevisionChange = Callable[[str, RevisionState, RevisionEvent, RevisionState], None]
 
@@ -45,6 +50,10 @@ class Revision:
         is_taking_over: it has proved itself and its workers are being admitted; from here on it
             cannot be cancelled.
         task: its roll-out.
+        served_name: name of the served entity, where the management API gave one.
+        environment_vars: variables its workers get besides the server's own.
+        fingerprint: of the files of a local directory, when they were read.
+        is_pinned: it is made of files that are here already, whatever its URI means by now.
     """
 
     def __init__(self, number: int, uri: str, entity: Entity, on_change: OnRevisionChange) -> None:
@@ -63,6 +72,10 @@ class Revision:
         self.was_cancelled = False
         self.is_taking_over = False
         self.task: asyncio.Task[None] | None = None
+        self.served_name: str | None = None
+        self.environment_vars: Mapping[str, str] = {}
+        self.fingerprint: str | None = None
+        self.is_pinned = False
 
     @property
     def state(self) -> RevisionState:
@@ -77,9 +90,39 @@ class Revision:
     @property
     def entity_name(self) -> str:
         """Name of the served entity, as Databricks forms it: ``{model}-{version}``."""
-        if self.model is not None and self.model.name and self.model.version:
-            return f"{self.model.name.rpartition('.')[2]}-{self.model.version}"
+        if self.served_name:
+            return self.served_name
+        if self.registered is not None:
+            name, version = self.registered
+            return f"{name.rpartition('.')[2]}-{version}"
         return self.entity.name
+
+    @property
+    def registered(self) -> tuple[str, str] | None:
+        """Name and version of a registered model; ``None`` for others, or while not known."""
+        if self.model is not None:
+            if self.model.name and self.model.version:
+                return self.model.name, self.model.version
+            return None
+        found = _REGISTERED.match(self.uri)
+        return (found[1], found[2]) if found else None
+
+    @property
+    def identity(self) -> str | None:
+        """What tells its model from others that its URI has meant or will mean."""
+        if self.model is None:
+            return None
+        return self.fingerprint or self.model.source
+
+    def is_like(self, other: Revision) -> bool:
+        """Whether it serves the same as ``other``, so that one is as good as the other."""
+        return (self.uri, self.identity, self.entity, self.environment_vars, self.served_name) == (
+            other.uri,
+            other.identity,
+            other.entity,
+            other.environment_vars,
+            other.served_name,
+        )
 
     @property
     def workers(self) -> int:
@@ -131,6 +174,7 @@ class Revision:
                 recheck=self.entity.recheck,
                 verify=verify,
             ),
+            environ=self.environment_vars,
         )
 
 

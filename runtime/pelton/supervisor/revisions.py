@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, cast
 
 from pelton import platform
@@ -29,7 +29,7 @@ from pelton.telemetry.metrics import Metrics
 
 log = logging.getLogger("pelton.supervisor")
 
-KEPT_REVISIONS = 5
+KEPT_REVISIONS = 3
 
 
 class Revisions:
@@ -39,7 +39,8 @@ class Revisions:
         active: the one that serves; ``None`` before the first has loaded.
         updating: the one being rolled out.
         last_rejected: the last one that failed, until another becomes active.
-        history: earlier active ones, oldest first; the last is what ``rollback`` goes to.
+        history: earlier active ones that differ, oldest first.
+        settled: set while no update is in progress.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Revisions:
         self.updating: Revision | None = None
         self.last_rejected: Revision | None = None
         self.history: list[Revision] = []
+        self.settled = asyncio.Event()
         self._model_uri = model_uri
         self._metrics = metrics
         self._clock = clock
@@ -80,38 +82,83 @@ class Revisions:
                 f" ({self.updating.state.value}). Wait for it, or cancel it."
             )
 
-    def begin_update(self, uri: str | None = None, entity: Entity | None = None) -> Revision:
+    def begin_update(
+        self,
+        uri: str | None = None,
+        entity: Entity | None = None,
+        *,
+        served_name: str | None = None,
+        environment_vars: Mapping[str, str] | None = None,
+    ) -> Revision:
         """Start to roll out a new revision; the old one serves until it has proved itself.
 
         Args:
-            uri: another model; ``None`` for the active one's (a reload).
-            entity: other settings.
+            uri: another model; ``None`` for what the active one's URI means by now (a reload).
+            entity: other settings; ``None`` for the active ones.
+            served_name: name of the served entity; ``None`` for the active one's if the URI is.
+            environment_vars: variables of its workers; ``None`` for the active ones.
 
         Raises:
             UpdateConflict: another update is in progress.
         """
         self.check_update()
         active = self.active
-        uri = uri or (active.uri if active is not None else self._model_uri)
         entity = entity or (active.entity if active is not None else self.settings.entity)
-        revision = self._new_revision(uri, entity)
+        revision = self._new_revision(uri or (active.uri if active else self._model_uri), entity)
+        revision.served_name = served_name
+        if active is not None:
+            revision.environment_vars = active.environment_vars
+            if uri is None:
+                revision.served_name = served_name or active.served_name
+        if environment_vars is not None:
+            revision.environment_vars = dict(environment_vars)
         self.updating = revision
+        self.settled.clear()
         revision.task = self._start_task(self._update(revision))
         return revision
 
     def begin_rollback(self) -> Revision:
-        """Roll out the previous revision's model again, as a new revision.
+        """Roll out the last revision that was another one again, as a new revision.
 
         Raises:
             UpdateConflict: another update is in progress.
-            ConfigError: there is no previous revision.
+            ConfigError: there is no such revision.
         """
         self.check_update()
-        if not self.history:
-            raise ConfigError("There is no earlier revision to roll back to.")
-        previous = self.history[-1]
-        revision = self.begin_update(previous.uri, previous.entity)
-        revision.model = previous.model  # its very files, whatever the URI means by now
+        previous = self.rollback_target
+        if previous is None:
+            raise ConfigError("There is no earlier, different revision to roll back to.")
+        return self._begin_again(previous)
+
+    def begin_maintenance(self) -> Revision:
+        """Roll out the active revision again, of the very same files.
+
+        Raises:
+            UpdateConflict: another update is in progress, the first one perhaps.
+        """
+        self.check_update()
+        if self.active is None:
+            raise UpdateConflict("Nothing is served yet.")
+        return self._begin_again(self.active)
+
+    @property
+    def rollback_target(self) -> Revision | None:
+        """The revision that ``begin_rollback`` goes to."""
+        active = self.active
+        others = (r for r in reversed(self.history) if active is None or not r.is_like(active))
+        return next(others, None)
+
+    def _begin_again(self, earlier: Revision) -> Revision:
+        revision = self.begin_update(
+            earlier.uri,
+            earlier.entity,
+            served_name=earlier.served_name,
+            environment_vars=earlier.environment_vars,
+        )
+        # Its task has not begun yet: it will find its files here, whatever the URI means by now.
+        revision.model = earlier.model
+        revision.fingerprint = earlier.fingerprint
+        revision.is_pinned = True
         return revision
 
     def cancel_update(self) -> bool:
@@ -127,8 +174,8 @@ class Revisions:
             await self._roll_out(revision)
         except asyncio.CancelledError:
             # Cancelled by `cancel_update`, and that ends here; or by the end of the server.
-            await self._reject(revision, UpdateRejected("The update was cancelled."))
             revision.was_cancelled = True
+            await self._reject(revision, UpdateRejected("The update was cancelled."))
             if self._stopping:
                 raise
         except PeltonError as error:
@@ -152,6 +199,8 @@ class Revisions:
         if revision.pool is not None:
             revision.pool.kill()
             await revision.pool.wait_gone()
+        if self.updating is None:
+            self.settled.set()
 
     # Rolling out
 
@@ -331,9 +380,12 @@ class Revisions:
         revision.lifecycle.fire(RevisionEvent.ACTIVATED)
         if old is not None:
             old.lifecycle.fire(RevisionEvent.SUPERSEDED)
-            self.history = [*self.history, old][-KEPT_REVISIONS:]
+            # A reload of the same takes the place of what it reloaded.
+            others = [r for r in self.history if not r.is_like(old)]
+            self.history = [*others, old][-KEPT_REVISIONS:]
             self._start_task(self._retire(old))
         self._on_ready_change()
+        self.settled.set()
 
     async def _retire(self, revision: Revision) -> None:
         assert revision.pool is not None
