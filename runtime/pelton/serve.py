@@ -90,9 +90,11 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
     )
 
     # The model side is imported only now: liveness answers already.
+    from pelton.supervisor.gauges import Gauges
     from pelton.supervisor.supervisor import Supervisor
 
     supervisor = Supervisor(settings, model_uri, dispatcher, metrics, time.monotonic)
+    metrics.add_collector(Gauges(supervisor, dispatcher, time.monotonic).collect)
     served.become(supervisor)
 
     def ready() -> None:
