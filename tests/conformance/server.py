@@ -12,11 +12,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.conformance.wire import Address
-from tests.zoo.store import REPOSITORY
 
 _START_LIMIT_S = 180.0
 _STOP_LIMIT_S = 30.0
@@ -79,7 +78,7 @@ def _running(
         process = subprocess.Popen(
             command,
             cwd=directory,
-            env={**variables, "PYTHONPATH": str(REPOSITORY)},
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -112,10 +111,12 @@ def _becomes_ready(process: subprocess.Popen[bytes], port: int, path: str) -> bo
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to stop, then kill whatever is left of its process group."""
+    """Ask it to stop; afterwards nothing of its process group is left."""
     process.terminate()
     try:
         process.wait(_STOP_LIMIT_S)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
