@@ -15,7 +15,7 @@ from pelton.admission.limits import Limits, Load, Refusal, retry_after_s
 from pelton.admission.pace import Pace
 from pelton.batching.entry import Answer, Entry, Stage
 from pelton.batching.policy import NO_BATCHING, BatchLimits
-from pelton.batching.wheel import DeadlineWheel
+from pelton.batching.wheel import CallAt, DeadlineWheel
 from pelton.deadline import Clock
 from pelton.errors import (
     DeadlineExceeded,
@@ -56,6 +56,7 @@ class Lane:
         self._started_at = 0.0
         self._batch: list[Entry] = []
         self._running: dict[int, Entry] = {}
+        self._is_cancelled = False
         self._on_idle: Callable[[], None] | None = None
         self.limits = limits
         self.is_open = True
@@ -83,13 +84,18 @@ class Lane:
         if entry is None:
             return
         now = self._dispatcher.clock()
-        if not entry.is_done:
-            if answer is None:
-                error = DeadlineExceeded("The request was cancelled.", stage=Stage.RUNNING.value)
-                self._dispatcher.end(entry, None, error)
-            else:
-                self._dispatcher.end(entry, answer)
-        if not self._running:
+        if entry.is_done:
+            self._dispatcher.wheel.remove(entry)
+        elif answer is None:
+            error = DeadlineExceeded("The request was cancelled.", stage=Stage.RUNNING.value)
+            self._dispatcher.end(entry, None, error)
+        else:
+            self._dispatcher.end(entry, answer)
+        if self._running:
+            # The last one that anybody waited for may have been answered after another's deadline.
+            if any(other.deadline <= now for other in self._running.values()):
+                self.expired()
+        else:
             self._dispatcher.pace.observe(now - self._started_at, len(self._batch))
             self._batch = []
             if self.is_open:
@@ -103,13 +109,16 @@ class Lane:
         self._dispatcher.forget(self)
         running, self._running = self._running, {}
         for entry in running.values():
-            if not entry.is_done:
+            if entry.is_done:
+                self._dispatcher.wheel.remove(entry)
+            else:
                 self._dispatcher.end(entry, None, error)
         self._notify_idle()
 
     def start(self, batch: list[Entry], now: float) -> None:
         """Run a batch; the dispatcher calls it."""
         self._batch = batch
+        self._is_cancelled = False
         self._started_at = now
         for entry in batch:
             entry.stage = Stage.RUNNING
@@ -118,12 +127,13 @@ class Lane:
             self._running[entry.id] = entry
         self._slot.run(batch)
 
-    def expired(self) -> bool:
-        """Cancel the batch if nobody waits for any of it any more; whether that was so."""
-        if any(not entry.is_done for entry in self._running.values()):
-            return False
-        self._slot.cancel(self._batch)
-        return True
+    def expired(self) -> None:
+        """Cancel the batch, once, if nobody waits for any of it any more."""
+        if self._is_cancelled or not self._running:
+            return
+        if all(entry.is_done for entry in self._running.values()):
+            self._is_cancelled = True
+            self._slot.cancel(self._batch)
 
     def _notify_idle(self) -> None:
         if not self._running and self._on_idle is not None:
@@ -137,12 +147,13 @@ class Dispatcher:
     Args:
         limits: bounds of the queue.
         clock: monotonic seconds.
+        call_at: sets a timer on that clock; the running loop's by default.
     """
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    def __init__(self, limits: Limits, clock: Clock, call_at: CallAt | None = None) -> None:
         self.clock = clock
         self.pace = Pace()
-        self.wheel = DeadlineWheel(self._expire, clock)
+        self.wheel = DeadlineWheel(self._expire, clock, call_at)
         self._limits = limits
         self._queue: deque[Entry] = deque()
         self._queued = 0
@@ -212,9 +223,16 @@ class Dispatcher:
             self.on_waiting()
 
     def drop(self, entry: Entry) -> None:
-        """The client is gone: a queued entry is never run, a running one runs to no avail."""
-        if not entry.is_done:
-            self.end(entry, None)
+        """The client is gone: a queued entry is never run, a running one runs to no avail.
+
+        The slot stays bounded by the deadline: it is interrupted then, if it still runs.
+        """
+        if entry.is_done:
+            return
+        was_running = entry.stage is Stage.RUNNING
+        self.end(entry, None)
+        if was_running:
+            self.wheel.add(entry)
 
     def reject_queued(self, error: Callable[[], PeltonError]) -> int:
         """End everything that waits with an error; returns how many that were."""
@@ -285,6 +303,10 @@ class Dispatcher:
     def _expire(self, entry: Entry) -> None:
         stage = entry.stage
         lane = entry.lane
+        if stage is Stage.DONE:  # its client had gone before
+            if lane is not None:
+                lane.expired()
+            return
         spent_s = self.clock() - entry.queued_at
         where = "waiting for a slot" if stage is Stage.QUEUED else "being predicted"
         error = DeadlineExceeded(

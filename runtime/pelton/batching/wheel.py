@@ -12,18 +12,22 @@ from pelton.deadline import Clock
 
 TICK_S = 0.01
 
+CallAt = Callable[[float, Callable[[], None]], asyncio.TimerHandle]
+"""Sets a timer: (instant, callback) -> something that can be cancelled."""
+
 
 class DeadlineWheel:
     """Calls ``on_expired(entry)`` at most ``TICK_S`` after an entry's deadline.
 
     Adding and removing are O(1); the loop's timer is set only while something is on the wheel.
+    An entry that has ended is removed by whoever ended it.
     """
 
     def __init__(
         self,
         on_expired: Callable[[Entry], None],
         clock: Clock,
-        call_at: Callable[[float, Callable[[], None]], asyncio.TimerHandle] | None = None,
+        call_at: CallAt | None = None,
     ) -> None:
         self._on_expired = on_expired
         self._clock = clock
@@ -57,8 +61,7 @@ class DeadlineWheel:
         now = self._clock()
         while self._heap and self._heap[0] * TICK_S <= now:
             for entry in self._ticks.pop(heapq.heappop(self._heap)):
-                if not entry.is_done:
-                    self._on_expired(entry)
+                self._on_expired(entry)
         if self._heap:
             self._arm(self._heap[0])
 

@@ -121,8 +121,9 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
         elif name == b"content-length":
             head.content_length = int(value)
         elif name == b"x-request-timeout-seconds":
-            head.timeout = value.decode("latin-1")
-        elif name == b"x-request-id":
+            if head.timeout is None:
+                head.timeout = value.decode("latin-1")
+        elif name == b"x-request-id" and head.request_id is None:
             text = value.decode("latin-1")
             head.request_id = text if _REQUEST_ID.match(text) else None
     return head

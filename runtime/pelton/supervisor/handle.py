@@ -204,10 +204,9 @@ class WorkerHandle:
         """Interrupt a batch, and kill the worker if that does not help soon."""
         assert self._channel is not None
         self._channel.send([frames.Frame(Kind.CANCEL, batch[0].id)])
-        first = batch[0].id
 
         def enforce() -> None:
-            if self._where.get(first) is lane:
+            if any(self._where.get(entry.id) is lane for entry in batch):
                 self.kill(
                     WorkerLost(
                         "The worker was restarted because another request in it ran past its"
