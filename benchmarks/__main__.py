@@ -1,0 +1,30 @@
+"""``python -m benchmarks COMMAND``: every figure of this project, from one command each."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+COMMANDS = {
+    "run": ("benchmarks.run", "scenarios x servers, interleaved rounds, results as JSON"),
+    "compare": ("benchmarks.compare", "the ratio table of a results file, and the README's"),
+    "tiers": ("benchmarks.tiers", "every workload type at every size, memory against budget"),
+    "latency": ("benchmarks.latency", "one caller: MLflow's server and pelton side by side"),
+    "overload": ("benchmarks.overload", "200 callers on one slot: who is refused, and how fast"),
+    "queueing": ("benchmarks.queueing", "the load generator against queueing theory"),
+    "ceiling": ("benchmarks.ceiling", "what the load generator itself can do"),
+}
+
+
+def main(argv: list[str]) -> int:
+    if not argv or argv[0] not in COMMANDS:
+        print("usage: python -m benchmarks COMMAND [--help]\n")
+        for name, (_, about) in COMMANDS.items():
+            print(f"  {name:<10} {about}")
+        return 0 if argv in (["-h"], ["--help"]) else 2
+    module = importlib.import_module(COMMANDS[argv[0]][0])
+    return int(module.main(argv[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

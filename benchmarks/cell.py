@@ -1,0 +1,167 @@
+"""One measurement: a server, a scenario, every concurrency; started, checked, loaded, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from benchmarks.models.cache import ONE_THREAD, bodies_path, model_path
+from benchmarks.scenario import Scenario
+from benchmarks.server import Launch, Server, as_bytes, flat
+from pelton.bench import machine
+from pelton.bench.answer import Expectation, same
+from pelton.bench.caller import Caller
+from pelton.bench.child import Server as Child
+from pelton.bench.child import free_port
+from pelton.bench.load import Load
+from pelton.bench.memory import slots_memory
+from pelton.bench.process import machine_busy_s, tree_cpu_s
+from pelton.bench.request import Body, Mix, Request
+from pelton.bench.tally import Tally
+from pelton.bench.target import Target
+
+WARM_UP_S: Final = 2.0
+_WARM_UP_CONCURRENCY: Final = 16
+_TIMEOUT_S: Final = 60.0
+_RELATIVE: Final = 1e-4  # torch and LightGBM in float32, batched and not
+_ABSOLUTE: Final = 1e-5
+
+
+class WrongAnswer(Exception):
+    """A server's answer is not the model's: nothing it does fast is worth a figure."""
+
+
+def requests_of(launch: Launch, target: Target, scenario: Scenario) -> list[tuple[Request, Any]]:
+    """Return a scenario's requests in a server's own form, each with the model's predictions."""
+    requests = []
+    for line in bodies_path(scenario).read_text().splitlines():
+        known = json.loads(line)
+        frame = known["request"].get("dataframe_split")
+        rows = len(frame["data"]) if frame else len(known["request"]["inputs"])
+        content = as_bytes(launch.translate(known["request"]))
+        request = Request(target, Body(content, rows))
+        requests.append((request, known["response"]["predictions"]))
+    return requests
+
+
+async def check(caller: Caller, requests: list[tuple[Request, Any]], launch: Launch) -> None:
+    """Compare each answer with the model's own; what is right becomes what is expected under load.
+
+    Raises:
+        WrongAnswer: one differs.
+    """
+    for request, predictions in requests:
+        answer = await caller.call(request)
+        if answer.status != 200:
+            raise WrongAnswer(f"status {answer.status}: {answer.body[:300]!r}")
+        got = flat(launch.extract(json.loads(answer.body)))
+        expected = flat(predictions)
+        numbers = [float(v) if isinstance(v, int) else v for v in got]
+        wanted = [float(v) if isinstance(v, int) else v for v in expected]
+        if not same(numbers, wanted, relative=_RELATIVE, absolute=_ABSOLUTE):
+            raise WrongAnswer(f"{got[:8]} instead of {expected[:8]}")
+        request.expectation = Expectation(answer.body, relative=_RELATIVE, absolute=_ABSOLUTE)
+
+
+async def measure(
+    server: Server,
+    scenario: Scenario,
+    cores: list[int],
+    report: Callable[[dict[str, Any]], None],
+) -> None:
+    """Start a server, check it, load it at each concurrency, stop it.
+
+    Args:
+        server: which server.
+        scenario: which workload.
+        cores: where the server may run.
+        report: called with each concurrency's figures.
+
+    Raises:
+        ModelError: the server did not start.
+        WrongAnswer: it answers something else than the model.
+    """
+    port = free_port()
+    launch = server.launch(model_path(scenario.model), port, scenario)
+    child = Child(
+        launch.command,
+        port,
+        ready_path=launch.ready_path,
+        environment={**ONE_THREAD, **launch.environment},
+        cores=cores,
+    )
+    await child.start()
+    target = replace(child.target, path=launch.path)
+    caller = Caller(target, timeout_s=_TIMEOUT_S)
+    try:
+        requests = requests_of(launch, target, scenario)
+        await check(caller, requests, launch)
+        mix = Mix([request for request, _ in requests], scenario.rows)
+        async with asyncio.TaskGroup() as tasks:
+            load = Load(
+                target,
+                mix,
+                tasks,
+                connections=max(scenario.concurrency),
+                timeout_s=_TIMEOUT_S,
+                stop=asyncio.Event(),
+            )
+            try:
+                await load.run_closed(_WARM_UP_CONCURRENCY, WARM_UP_S, Tally())
+                for concurrency in scenario.concurrency:
+                    figures = await _at(load, concurrency, scenario.duration_s, child.pid)
+                    report({"concurrency": concurrency, "start_s": child.start_s, **figures})
+            finally:
+                load.close()
+    finally:
+        caller.close()
+        await child.stop()
+
+
+async def _at(load: Load, concurrency: int, duration_s: float, pid: int) -> dict[str, Any]:
+    """Measure one concurrency; everything that could make the figure doubtful stands beside it."""
+    calibration_ms = machine.calibrate_ms()
+    tally = Tally()
+    busy, mine, theirs, began = _clocks(pid)
+    await load.run_closed(concurrency, duration_s, tally)
+    busy_after, mine_after, theirs_after, ended = _clocks(pid)
+    seconds = ended - began
+    server_cpu_s = theirs_after - theirs
+    generator_cpu_s = mine_after - mine
+    foreign_s = busy_after - busy - server_cpu_s - generator_cpu_s
+    memory = slots_memory(pid)
+    latency = tally.latency
+    return {
+        "per_s": round(tally.in_window / duration_s, 2),
+        "rows_per_s": round(tally.rows / seconds, 1),
+        "sent": tally.sent,
+        "good": tally.good,
+        "errors": dict(tally.errors),
+        "p50_ms": round(latency.percentile(50) * 1e3, 3) if latency.total else None,
+        "p99_ms": round(latency.percentile(99) * 1e3, 3) if latency.total else None,
+        "server_cpu_us": round(server_cpu_s / max(1, tally.good) * 1e6, 1),
+        "server_cores": round(server_cpu_s / seconds, 2),
+        "generator_cores": round(generator_cpu_s / seconds, 2),
+        "foreign_cores": round(max(0.0, foreign_s / seconds), 3),
+        "calibration_ms": calibration_ms,
+        "pss_mb": round(sum(p["pss_mb"] for p in memory), 1),
+        "rss_mb": round(sum(p["rss_mb"] for p in memory), 1),
+        "processes": len(memory),
+        "stages_ms": {name: round(h.mean_s * 1e3, 4) for name, h in tally.stages.stages.items()},
+        "batch_mean": _batch_mean(tally),
+    }
+
+
+def _batch_mean(tally: Tally) -> float | None:
+    sizes = tally.stages.batch_sizes
+    total = sum(sizes.values())
+    return round(sum(n * c for n, c in sizes.items()) / total, 2) if total else None
+
+
+def _clocks(pid: int) -> tuple[float, float, float, float]:
+    from time import perf_counter, process_time
+
+    return machine_busy_s(), process_time(), tree_cpu_s(pid), perf_counter()

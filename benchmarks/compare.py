@@ -1,0 +1,181 @@
+"""What the results say: ratios of medians, with their spread, as a table and in the README."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from benchmarks.models.cache import ROOT
+from benchmarks.scenario import SCENARIOS
+from benchmarks.server import BASELINES
+
+BEGIN: Final = "<!-- benchmark:begin -->"
+END: Final = "<!-- benchmark:end -->"
+README: Final = ROOT / "README.md"
+RESULTS: Final = ROOT / "benchmarks" / "results.json"
+
+
+@dataclass(frozen=True)
+class Best:
+    """A server's best concurrency in a scenario.
+
+    Attributes:
+        server: which.
+        concurrency: where its median was highest.
+        per_s: requests per second of each round there.
+        p50_ms: median of the rounds' p50 there; ``p99_ms`` likewise.
+        failed: requests without a right answer, all rounds and concurrencies.
+    """
+
+    server: str
+    concurrency: int
+    per_s: tuple[float, ...]
+    p50_ms: float
+    p99_ms: float
+    failed: int
+
+    @property
+    def median(self) -> float:
+        return median(self.per_s)
+
+    def __str__(self) -> str:
+        low, high = min(self.per_s), max(self.per_s)
+        return f"{_digits(self.median)} [{_digits(low)}–{_digits(high)}]"
+
+
+def best_of(results: dict[str, Any], scenario: str, server: str) -> Best | None:
+    """Find the concurrency at which a server did best, ``None`` if it was not measured."""
+    by_concurrency: dict[int, list[dict[str, Any]]] = {}
+    for cell in results["cells"]:
+        if cell["scenario"] == scenario and cell["server"] == server:
+            by_concurrency.setdefault(cell["concurrency"], []).append(cell)
+    failed = sum(c["sent"] - c["good"] for cells in by_concurrency.values() for c in cells)
+    bests = [
+        Best(
+            server,
+            concurrency,
+            tuple(cell["per_s"] for cell in cells),
+            median(cell["p50_ms"] or 0.0 for cell in cells),
+            median(cell["p99_ms"] or 0.0 for cell in cells),
+            failed,
+        )
+        for concurrency, cells in by_concurrency.items()
+    ]
+    return max(bests, key=lambda best: best.median, default=None)
+
+
+def ratio(ours: Best | None, theirs: Best | None) -> str:
+    """Write ours over theirs; in brackets where the rounds' ranges overlap (no winner there)."""
+    if ours is None or theirs is None or theirs.median == 0:
+        return "–"
+    text = f"{ours.median / theirs.median:.3g}×"
+    overlap = min(ours.per_s) <= max(theirs.per_s) and min(theirs.per_s) <= max(ours.per_s)
+    return f"({text})" if overlap else text
+
+
+def table(results: dict[str, Any], ours: str = "pelton") -> str:
+    """Return the ratio table, in Markdown, and under it what it was measured on."""
+    names = list(results["servers"])
+    peers = [name for name in names if name not in (ours, *BASELINES)]
+    measured = [s for s in SCENARIOS if any(c["scenario"] == s for c in results["cells"])]
+    head = (
+        "| requests/s | `mlflow models serve` | best peer | pelton | × mlflow | × peer | p99 at c |"
+    )
+    lines = [head, "|---|---|---|---|---|---|---|"]
+    for scenario in measured:
+        mine = best_of(results, scenario, ours)
+        baseline = _best([best_of(results, scenario, name) for name in BASELINES])
+        peer = _best([best_of(results, scenario, name) for name in peers])
+        lines.append(
+            "| "
+            + " | ".join(
+                (
+                    SCENARIOS[scenario].about,
+                    str(baseline) if baseline else "–",
+                    f"{peer} {peer.server}" if peer else "–",
+                    f"**{mine}**" if mine else "–",
+                    ratio(mine, baseline),
+                    ratio(mine, peer),
+                    f"{mine.p99_ms:.3g} ms, c={mine.concurrency}" if mine else "–",
+                )
+            )
+            + " |"
+        )
+    return "\n".join([*lines, "", *_under(results)])
+
+
+def _under(results: dict[str, Any]) -> list[str]:
+    about, settings = results["machine"], results["settings"]
+    run = {name: s for name, s in results["servers"].items() if s["why_not"] is None}
+    versions = ", ".join(f"{name} {s['version']}" for name, s in run.items() if s["version"])
+    failed = sum(cell["sent"] - cell["good"] for cell in results["cells"])
+    sent = sum(cell["sent"] for cell in results["cells"])
+    lines = [
+        f"{about['cpu']}, {about['cores']} cores, Python {about['python']}; {versions}. "
+        f"Medians of {settings['rounds']} interleaved rounds [lowest–highest], each server at its "
+        f"best concurrency, closed loop, every answer checked; {settings['cores']}. "
+        f"{sent - failed:,} right answers, {failed:,} failed. A ratio in brackets: the ranges "
+        f"overlap. {about['taken_at'][:10]}, `make bench`.",
+    ]
+    not_run = [
+        f"Not run: {name} ({s['why_not']})."
+        for name, s in results["servers"].items()
+        if s["why_not"]
+    ]
+    failures = sorted({f"{f['server']} on {f['scenario']}" for f in results["failures"]})
+    if failures:
+        not_run.append(f"Did not start or answered wrongly: {', '.join(failures)}.")
+    return [*lines, *not_run]
+
+
+def fill(readme: str, text: str) -> str:
+    """Return the README with its table replaced.
+
+    Raises:
+        ValueError: it has no place for one.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the README has no {BEGIN} ... {END}")
+    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Return pelton's best figures of two result files side by side."""
+    lines = ["| requests/s | before | after | ratio |", "|---|---|---|---|"]
+    for scenario in SCENARIOS:
+        old, new = best_of(before, scenario, "pelton"), best_of(after, scenario, "pelton")
+        if old and new:
+            lines.append(f"| {SCENARIOS[scenario].about} | {old} | {new} | {ratio(new, old)} |")
+    return "\n".join(lines)
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks compare", description=__doc__)
+    parser.add_argument("results", type=Path, nargs="?", default=RESULTS)
+    parser.add_argument("--before", type=Path, help="an older file: what has changed since")
+    parser.add_argument("--readme", action="store_true", help="write the table into the README")
+    parsed = parser.parse_args(argv)
+    results = json.loads(parsed.results.read_text())
+    if parsed.before:
+        print(changes(json.loads(parsed.before.read_text()), results))
+        return 0
+    text = table(results)
+    print(text)
+    if parsed.readme:
+        README.write_text(fill(README.read_text(), text))
+    return 0
+
+
+def _best(candidates: list[Best | None]) -> Best | None:
+    known = [best for best in candidates if best is not None]
+    return max(known, key=lambda best: best.median, default=None)
+
+
+def _digits(value: float) -> str:
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"

@@ -1,0 +1,1 @@
+"""The models that are measured, saved by MLflow itself, and what they answer."""

@@ -1,0 +1,137 @@
+"""The servers that are compared: how each is started, asked and understood."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.models.cache import ONE_THREAD
+from benchmarks.scenario import Scenario
+from pelton.bench.child import READY_PATH, pelton_command
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start one server for one scenario.
+
+    Attributes:
+        command: the command line.
+        ready_path: answers 200 when the model can be asked.
+        path: where requests go.
+        environment: variables beside the caller's own.
+        translate: an MLflow request -> this server's request.
+        extract: this server's answer -> what MLflow calls predictions.
+    """
+
+    command: Sequence[str]
+    ready_path: str
+    path: str = "/invocations"
+    environment: dict[str, str] = field(default_factory=lambda: dict(ONE_THREAD))
+    translate: Callable[[Any], Any] = lambda request: request
+    extract: Callable[[Any], Any] = lambda answer: answer["predictions"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that can be measured.
+
+    Attributes:
+        name: in results and tables.
+        about: version-free description of its settings.
+        launch: (model folder, port, scenario) -> how to start it.
+        why_not: why it cannot be run here; ``None`` if it can.
+        version: its version.
+    """
+
+    name: str
+    about: str
+    launch: Callable[[Path, int, Scenario], Launch]
+    why_not: Callable[[], str | None] = lambda: None
+    version: Callable[[], str] = lambda: ""
+
+
+def _version(package: str) -> Callable[[], str]:
+    def read() -> str:
+        from importlib import metadata
+
+        return metadata.version(package)
+
+    return read
+
+
+def pelton(*flags: str) -> Callable[[Path, int, Scenario], Launch]:
+    """Launch pelton with its defaults, and what a measurement needs on top."""
+
+    def launch(model: Path, port: int, scenario: Scenario) -> Launch:
+        extra = ["--env", "local", "--log-level", "warning", "--no-access-log", *flags]
+        return Launch(pelton_command(str(model), port, extra), READY_PATH)
+
+    return launch
+
+
+def mlflow(workers: int) -> Callable[[Path, int, Scenario], Launch]:
+    """Launch MLflow's own server as fast as it can be: uvloop, httptools, no access log."""
+
+    def launch(model: Path, port: int, scenario: Scenario) -> Launch:
+        return Launch(
+            [
+                *(sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model)),
+                *("--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)),
+                *("-w", str(workers)),
+            ],
+            "/ping",
+            environment={
+                **ONE_THREAD,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "UVICORN_LOOP": "uvloop",
+                "UVICORN_HTTP": "httptools",
+                "UVICORN_LOG_LEVEL": "warning",
+                "UVICORN_ACCESS_LOG": "false",
+            },
+        )
+
+    return launch
+
+
+def flat(value: Any) -> list[Any]:
+    """Return the scalars of an answer in order, whatever shape a server gave it."""
+    if isinstance(value, dict):
+        return [scalar for inner in value.values() for scalar in flat(inner)]
+    if isinstance(value, list):
+        return [scalar for inner in value for scalar in flat(inner)]
+    return [value]
+
+
+def as_bytes(request: Any) -> bytes:
+    """Encode a request as a client would."""
+    return json.dumps(request).encode()
+
+
+def servers() -> dict[str, Server]:
+    """Return every server by name, the peers among them, in the order of the tables."""
+    from benchmarks.peers import peer_servers
+
+    ours = (
+        Server("pelton", "defaults", pelton(), version=_version("pelton")),
+        Server(
+            "mlflow",
+            "mlflow models serve, 1 worker, uvloop, httptools, no access log",
+            mlflow(1),
+            version=_version("mlflow"),
+        ),
+        Server(
+            "mlflow-w2",
+            "the same with 2 workers",
+            mlflow(2),
+            version=_version("mlflow"),
+        ),
+    )
+    return {server.name: server for server in (*ours, *peer_servers())}
+
+
+BASELINES: Final = ("mlflow", "mlflow-w2")
