@@ -112,10 +112,9 @@ def requirements(request: dict[str, Any], report: Report) -> list[str]:
     uri = _without_run(request["uri"])
     facts = _registered(uri)
     if facts["name"] is not None:
-        logged = facts["model_id"] and f"models:/{facts['model_id']}"
         raise ModelUriError(
-            f"{uri} is a registered version, which is read-only; change the logged model instead"
-            + (f" ({logged})" if logged else " (runs:/...)")
+            f"{uri} is a registered version, which is read-only; change the logged model "
+            f"{facts['logged']} instead, or register a new version"
         )
     models = importlib.import_module("mlflow.models")
     models.update_model_requirements(uri, request["operation"], request["packages"])
@@ -196,7 +195,7 @@ def _registered(source: str) -> dict[str, Any]:
     """
     name, _, number = source.removeprefix("models:/").rpartition("/")
     if not source.startswith("models:") or not number.isdigit():
-        return {"name": None, "version": None, "run_id": None, "model_id": None}
+        return {"name": None, "version": None, "run_id": None, "logged": None}
     found = _client(source).get_model_version(name.rpartition("/")[2], number)
     if found.status not in ("READY", None):
         raise ModelUriError(
@@ -207,7 +206,7 @@ def _registered(source: str) -> dict[str, Any]:
         "name": found.name,
         "version": str(found.version),
         "run_id": found.run_id or None,
-        "model_id": getattr(found, "model_id", None),  # not known to mlflow 2
+        "logged": found.source,
         "created": found.creation_timestamp,
     }
 

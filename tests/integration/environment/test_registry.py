@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,11 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import psutil
 import pytest
 from tests.integration.environment.conftest import Registry, free_port
 
+from pelton.environment.amendment import update_requirements
 from pelton.environment.artifacts import LocalModel, resolve, resolve_version
 from pelton.environment.cache import Cache
 from pelton.environment.fetcher import Fetcher
@@ -243,3 +246,48 @@ def test_a_local_directory_starts_no_process(
     assert fetcher._child is None
     assert list(tmp_path.iterdir()) == []
     runner.run(fetcher.close())
+
+
+@pytest.mark.parametrize("which", ["logged", "run", "local"])
+def test_a_models_requirements_are_changed_where_they_are_stored(
+    tracking: Registry,
+    ask: Callable[[str], LocalModel],
+    runner: asyncio.Runner,
+    tmp_path: Path,
+    which: str,
+) -> None:
+    uri = f"models:/{tracking.model_ids[1]}"
+    if which == "run":
+        uri = f"runs:/{tracking.run_ids[1]}/model"
+    elif which == "local":
+        uri = str(shutil.copytree(ask(uri).path, tmp_path / "model"))
+    before = ask(uri)
+    kept = (before.path / "requirements.txt").read_text()
+
+    def change(operation: Literal["add", "remove"], package: str) -> list[str]:
+        return runner.run(
+            update_requirements(uri, operation, [package], on_progress=print, timeout_s=_LIMIT_S)
+        )
+
+    assert "six==1.16.0" in change("add", "six==1.16.0")
+    after = ask(uri)
+    assert "six==1.16.0" in (after.path / "requirements.txt").read_text()
+    if which != "local":  # a copy that was taken before is not touched
+        assert after.path != before.path
+        assert (before.path / "requirements.txt").read_text() == kept
+    assert not any(line.startswith("six") for line in change("remove", "six"))
+
+
+@pytest.mark.parametrize(
+    ("uri", "package", "advice"),
+    [
+        ("models:/echo/2", "six==1.16.0", r"read-only; change the logged model models:/m-"),
+        ("models:/echo/2", "six = 1", "'six = 1' is not a requirement"),
+        ("/nowhere/model", "six", "no such directory"),
+    ],
+)
+def test_a_change_that_cannot_be_is_explained(
+    tracking: Registry, runner: asyncio.Runner, uri: str, package: str, advice: str
+) -> None:
+    with pytest.raises(ModelUriError, match=advice):
+        runner.run(update_requirements(uri, "add", [package], on_progress=print))
