@@ -3,7 +3,8 @@
 Server to worker::
 
     LOAD     body: JSON of ``LoadSpec``. Once, first.
-    FORK     meta: worker name. Fork server only; the new worker's descriptors ride along.
+    FORK     body: JSON of fields of ``LoadSpec``. Fork server only; the new worker's descriptors
+             ride along.
     REQUEST  meta: deadline and content type; body: the raw request body. The frames of one batch
              follow each other; the last one has the flag LAST.
     CANCEL   id: the batch's first request. Nobody waits for that batch any more.
@@ -29,6 +30,9 @@ from enum import IntEnum
 from typing import Any, Final
 
 from pelton.channel.frames import LAST, Frame
+
+VERDICTS: Final = ("fast_path", "fast_path_reason", "batching", "batching_reason")
+"""Keys of the WARMED report that later workers of a revision are told."""
 
 
 class Kind(IntEnum):
@@ -70,7 +74,9 @@ class LoadSpec:
         python_paths: folders to append to ``sys.path`` (``--env local`` only).
         fast_path: whether answers may come from the fast path.
         batching: ``auto``, ``on`` or ``off``.
-        recheck: one request in so many is checked against the oracle; 0 for none.
+        recheck: one fast answer in so many is checked against the oracle; 0 for none.
+        verdicts: what an earlier worker of the revision found out about the model; empty for the
+            first.
         accelerators: folder with optional libraries for the fast path, or empty.
         verify: requests whose answers are to be reported by the warm-up, as (content type, body
             in latin-1).
@@ -87,6 +93,7 @@ class LoadSpec:
     recheck: int = 0
     accelerators: str = ""
     verify: list[tuple[str, str]] = field(default_factory=list)
+    verdicts: dict[str, Any] = field(default_factory=dict)
 
     def to_frame(self) -> Frame:
         """Return the LOAD frame."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pelton.channel import frames
 
 _READ_BYTES = 256 * 1024
+_MAX_BUFFERS = 512  # of one sendmsg; the kernel takes 1024
 
 
 class ChannelServer:
@@ -30,21 +31,27 @@ class ChannelServer:
         self._reader = frames.FrameReader()
         self._buffer = memoryview(bytearray(_READ_BYTES))
 
-    def send(self, frame: frames.Frame) -> None:
-        """Write one frame whole.
+    def send(self, outgoing: Sequence[frames.Frame]) -> None:
+        """Write frames whole, with as few system calls as the socket allows.
 
         Raises:
             OSError: the server is gone.
         """
-        buffers = frames.encode(frame)
+        buffers: list[bytes | bytearray | memoryview] = []
+        for frame in outgoing:
+            buffers += frames.encode(frame)
         with self._write_lock:
-            sent = self.sock.sendmsg(buffers)
-            for buffer in buffers:
-                if sent >= len(buffer):
-                    sent -= len(buffer)
-                    continue
-                self.sock.sendall(memoryview(buffer)[sent:])
-                sent = 0
+            for at in range(0, len(buffers), _MAX_BUFFERS):
+                self._send_all(buffers[at : at + _MAX_BUFFERS])
+
+    def _send_all(self, buffers: list[bytes | bytearray | memoryview]) -> None:
+        sent = self.sock.sendmsg(buffers)
+        for buffer in buffers:
+            if sent >= len(buffer):
+                sent -= len(buffer)
+                continue
+            self.sock.sendall(memoryview(buffer)[sent:])
+            sent = 0
 
     def receive(self) -> list[frames.Frame]:
         """Wait for bytes and return the frames they complete; may be none.

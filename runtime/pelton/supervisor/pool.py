@@ -7,6 +7,7 @@ once, else each on its own. It never decides how many there should be, nor when 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -16,9 +17,9 @@ from typing import Any
 
 from pelton.batching.dispatch import Dispatcher
 from pelton.batching.policy import NO_BATCHING, BatchLimits
-from pelton.channel.messages import LoadSpec
+from pelton.channel.messages import VERDICTS, LoadSpec
 from pelton.deadline import Clock
-from pelton.errors import ModelError, PeltonError, WorkerCrashed, WorkerLost
+from pelton.errors import LoadFailed, ModelError, PeltonError, WorkerCrashed, WorkerLost
 from pelton.lifecycle import WorkerState
 from pelton.settings import Workers
 from pelton.supervisor import restart
@@ -40,6 +41,8 @@ class PoolPlan:
         isolated: whether that is another one than the server's.
         spec: what each worker loads; its name is a prefix.
         threads: native threads a worker's libraries may use.
+        max_batch: requests that may be predicted together, where that is proven safe.
+        max_batch_bytes: bytes of their bodies.
         environ: variables besides the server's own.
     """
 
@@ -48,6 +51,8 @@ class PoolPlan:
     isolated: bool
     spec: LoadSpec
     threads: int
+    max_batch: int
+    max_batch_bytes: int = 16 * 1024 * 1024
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -97,6 +102,7 @@ class Pool:
         self._keeper: asyncio.Task[Any] | None = None
         self._renewing = asyncio.Lock()
         self._replacing = 0
+        self._differs: dict[str, Any] = {}  # what later workers load differently from the plan
         self._preloaded: Template | None = None
 
     # What the supervisor wants of it
@@ -113,6 +119,7 @@ class Pool:
                 await self._start_template()
             first = await self._start_worker()
             self.report = {**first.loaded, **first.ready.result()}
+            self._adopt_verdicts()
             async with asyncio.TaskGroup() as group:
                 for _ in range(target - 1):
                     group.create_task(self._start_worker())
@@ -232,6 +239,14 @@ class Pool:
 
     # Starting
 
+    def _adopt_verdicts(self) -> None:
+        """Spare later workers what the first one has found out about the model."""
+        verdicts = {key: value for key, value in self.report.items() if key in VERDICTS}
+        self._differs["verdicts"] = verdicts
+        log.info("model.proven %s", kv(revision=self.plan.revision, **verdicts))
+        if verdicts["batching"]:
+            self.batch_limits = BatchLimits(self.plan.max_batch, self.plan.max_batch_bytes)
+
     async def _start_template(self) -> None:
         """Load the model once; on any doubt about forking it, go on without."""
         template, self._preloaded = self._preloaded or self._new_template(), None
@@ -283,20 +298,32 @@ class Pool:
             if self._closing:
                 raise
             if not self.report:
-                # The first fork is the proof. A model that fails in a fork may do without.
-                self._give_up_forking(f"a forked worker failed: {error}")
-            elif self.template is not None and self.template.is_alive:
+                return await self._start_first_again(error)
+            if self.template is not None and self.template.is_alive:
                 raise  # it has forked well before: the fault is not with forking as such
-            else:
-                await self._renew_template(error)
+            await self._renew_template(error)
             return await self._launch(forked=self._fork)
+
+    async def _start_first_again(self, error: PeltonError) -> WorkerHandle:
+        """The first worker failed: find out whether it was forking, or our made-up questions.
+
+        A crash in the warm-up may be the answer to a question that no caller would ask. So it is
+        tried without questions, and then without forking.
+        """
+        if isinstance(error, (WorkerCrashed, WorkerLost, LoadFailed)) and self.plan.spec.fast_path:
+            log.warning("model.unproven %s", kv(reason=error, instead="MLflow answers everything"))
+            self._differs["fast_path"] = False
+            with contextlib.suppress(PeltonError):
+                return await self._launch(forked=True)
+        self._give_up_forking(f"a forked worker failed: {error}")
+        return await self._launch(forked=False)
 
     async def _launch(self, *, forked: bool) -> WorkerHandle:
         name = self._next_name()
-        spec = replace(self.plan.spec, name=name)
+        spec = replace(self.plan.spec, name=name, **self._differs)
         if forked:
             assert self.template is not None
-            process = await self.template.fork(name)
+            process = await self.template.fork(name, self._differs)
         else:
             process = spawn(self.plan.python, name, self._environ())
         worker = WorkerHandle(

@@ -161,6 +161,7 @@ class Revision:
             revision=self.number,
             python=self.interpreter.python,
             isolated=self.interpreter.isolated,
+            max_batch=self.entity.max_batch,
             threads=max(1, platform.usable_cores() // self.workers),
             spec=LoadSpec(
                 name="worker",

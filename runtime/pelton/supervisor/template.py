@@ -7,10 +7,11 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 from pelton.channel import frames
-from pelton.channel.messages import Kind, LoadSpec, read_json
+from pelton.channel.messages import Kind, LoadSpec, json_frame, read_json
 from pelton.errors import BudgetExceeded, LoadFailed, ModelError, WorkerCrashed
 from pelton.supervisor.handle import failure
 from pelton.supervisor.process import WorkerFds, WorkerProcess
@@ -52,8 +53,15 @@ class Template:
         """Whether it can fork."""
         return not self.process.exited.done()
 
-    async def fork(self, name: str, timeout_s: float = 10.0) -> WorkerProcess:
+    async def fork(
+        self, name: str, differs: Mapping[str, Any], timeout_s: float = 10.0
+    ) -> WorkerProcess:
         """Fork a worker and return its process.
+
+        Args:
+            name: the worker's.
+            differs: fields of its ``LoadSpec`` that differ from the fork server's.
+            timeout_s: a fork server that takes longer is ended.
 
         Raises:
             WorkerCrashed: the fork server is gone, or does not answer.
@@ -63,9 +71,8 @@ class Template:
                 raise WorkerCrashed("The fork server has ended.")
             fds = WorkerFds()
             self._forked = self._loop.create_future()
-            payload = b"".join(
-                bytes(b) for b in frames.encode(frames.Frame(Kind.FORK, meta=name.encode()))
-            )
+            frame = json_frame(Kind.FORK, {**differs, "name": name})
+            payload = b"".join(bytes(part) for part in frames.encode(frame))
             rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds.child_fds))
             try:
                 self._sock.sendmsg([payload], [rights])

@@ -1,20 +1,29 @@
-"""How a batch of requests is answered: by the fast path where it is proven, else by the oracle."""
+"""How a batch of requests is answered: by the fast path where it is proven, else by the oracle.
+
+Each request is decoded on its own, so that one bad body hurts nobody; what may go together is
+predicted together; each answer is encoded on its own and leaves as soon as its rows are done.
+"""
 
 from __future__ import annotations
 
 import contextvars
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pelton.channel.messages import PATHS, AnswerMeta, LoadSpec
-from pelton.worker.model import LoadedModel
+from pelton.channel.messages import PATHS, AnswerMeta
+from pelton.worker.model import Answer, LoadedModel
+from pelton.worker.proof import Proof
 
-_ORACLE = PATHS.index("oracle")
+log = logging.getLogger("pelton.worker")
 
-Reply = Callable[[int, AnswerMeta, bytes], None]
-"""Sends one answer: (request id, metadata, body)."""
+_ORACLE, _FAST, _CANCELLED = (PATHS.index(path) for path in ("oracle", "fast", "cancelled"))
+_JSON = "application/json"
+
+Reply = Callable[[Sequence[tuple[int, AnswerMeta, bytes]]], None]
+"""Sends answers: (request id, metadata, body) each."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +44,20 @@ class WorkerRequest:
 
 
 class Answerer:
-    """Answers batches. One per worker, called by as many threads as there are slots."""
+    """Answers batches. One per worker, called by as many threads as there are slots.
 
-    def __init__(self, model: LoadedModel) -> None:
+    Args:
+        model: the loaded model.
+        proof: what is proven about it.
+        recheck: one fast answer in so many is compared with the oracle's; 0 for none.
+    """
+
+    def __init__(self, model: LoadedModel, proof: Proof, recheck: int = 0) -> None:
         self._model = model
-
-    @classmethod
-    def build(
-        cls, model: LoadedModel, spec: LoadSpec, example: tuple[str, bytes] | None
-    ) -> tuple[Answerer, dict[str, Any]]:
-        """Return the answerer for ``model`` and what it found out about it."""
-        del spec, example
-        return cls(model), {"fast_path": False, "batching": False}
+        self._fast: Any = proof.fast_path
+        self._may_batch = proof.may_batch
+        self._recheck = recheck
+        self._answered = 0
 
     def answer(self, batch: Sequence[WorkerRequest], reply: Reply) -> None:
         """Answer each request of ``batch`` exactly once, as soon as its answer is there.
@@ -55,17 +66,155 @@ class Answerer:
             BaseException: what a model raises that is no ``Exception``; the requests not yet
                 replied to are then unanswered.
         """
+        if self._fast is None:
+            for request in batch:
+                self._ask_oracle(request, reply)
+            return
+        groups: dict[Any, list[_Part]] = {}
+        left: list[WorkerRequest] = []
         for request in batch:
             started = time.monotonic()
-            # MLflow runs each request in a thread with its own copy of the context.
-            answer = contextvars.copy_context().run(
-                self._model.ask, request.body, request.content_type
+            decoded = self._fast.decode(request.body, request.content_type)
+            if decoded is None:
+                left.append(request)
+                continue
+            part = _Part(request, decoded, time.monotonic() - started)
+            # What cannot go together with anything is a group of its own.
+            together = self._may_batch and decoded.group is not None
+            groups.setdefault(decoded.group if together else id(part), []).append(part)
+        for parts in groups.values():
+            self._predict(parts, reply)
+        for request in left:
+            self._ask_oracle(request, reply)
+
+    def _predict(self, parts: list[_Part], reply: Reply) -> None:
+        """Predict a group; on failure bisect, so that only the one at fault gets the error."""
+        started = time.monotonic()
+        try:
+            joined = self._fast.assemble([part.decoded for part in parts])
+            output = _in_context(self._fast.predict, joined)
+        except Exception as error:
+            if len(parts) > 1:
+                self._apart(parts, reply, len(parts) // 2)
+                return
+            part = parts[0]
+            failure = self._fast.error(
+                error, part.decoded, bytes(part.request.body), part.request.content_type
             )
             meta = AnswerMeta(
-                status=answer.status,
-                media_type=answer.media_type,
-                predict_s=time.monotonic() - started,
-                batch_size=1,
-                path=_ORACLE,
+                failure.status,
+                failure.media_type,
+                part.decode_s,
+                time.monotonic() - started,
+                0.0,
+                1,
+                _FAST,
             )
-            reply(request.id, meta, answer.body)
+            reply([(part.request.id, meta, failure.body)])
+            return
+        predict_s = time.monotonic() - started
+        outputs = self._fast.split(output, [part.decoded for part in parts])
+        if outputs is None:  # not aligned with rows, whatever the probes said
+            log.warning("batching.off reason=%s", '"an output is not aligned with its rows"')
+            self._may_batch = False
+            self._apart(parts, reply, 1)
+            return
+        answers = []
+        for part, own in zip(parts, outputs, strict=True):
+            started = time.monotonic()
+            answer = self._encode(own, part)
+            meta = AnswerMeta(
+                answer.status,
+                answer.media_type,
+                part.decode_s,
+                predict_s,
+                time.monotonic() - started,
+                len(parts),
+                _FAST,
+            )
+            answers.append((part.request.id, meta, answer.body))
+        reply(answers)
+        self._check_again(parts, answers)
+
+    def _apart(self, parts: list[_Part], reply: Reply, size: int) -> None:
+        """Predict a group in pieces; those past their deadline are not predicted again."""
+        for at in range(0, len(parts), size):
+            now = time.monotonic()
+            piece = parts[at : at + size]
+            late = [part for part in piece if part.request.deadline <= now]
+            if late:
+                cancelled = AnswerMeta(0, path=_CANCELLED)
+                reply([(part.request.id, cancelled, b"") for part in late])
+                piece = [part for part in piece if part not in late]
+            if piece:
+                self._predict(piece, reply)
+
+    def _encode(self, output: Any, part: _Part) -> Answer:
+        body = self._fast.encode(output, part.decoded)
+        if body is not None:
+            return Answer(200, _JSON, body)
+        return self._model.encode(output, unwrapped=part.decoded.unwrapped)
+
+    def _ask_oracle(self, request: WorkerRequest, reply: Reply) -> None:
+        started = time.monotonic()
+        if request.deadline <= started:  # its caller has its 504 already
+            reply([(request.id, AnswerMeta(0, path=_CANCELLED), b"")])
+            return
+        answer = _in_context(self._model.ask, request.body, request.content_type)
+        meta = AnswerMeta(
+            status=answer.status,
+            media_type=answer.media_type,
+            predict_s=time.monotonic() - started,
+            path=_ORACLE,
+        )
+        reply([(request.id, meta, answer.body)])
+
+    def _check_again(
+        self, parts: list[_Part], answers: list[tuple[int, AnswerMeta, bytes]]
+    ) -> None:
+        """Compare one answer in ``recheck`` with the oracle's, after it has left."""
+        if not self._recheck:
+            return
+        before, self._answered = self._answered, self._answered + len(parts)
+        if before // self._recheck == self._answered // self._recheck:
+            return
+        request = parts[0].request
+        theirs = _in_context(self._model.ask, request.body, request.content_type)
+        _, meta, body = answers[0]
+        if theirs.status == meta.status and self._agree(body, theirs.body, len(parts)):
+            return
+        # A model that answers at random never passed the proof, so this is a real difference.
+        log.error(
+            "fastpath.off reason=%s batch=%s",
+            '"an answer differs from the one of MLflow"',
+            len(parts),
+        )
+        if len(parts) > 1:
+            self._may_batch = False
+        else:
+            self._fast = None
+
+    def _agree(self, ours: bytes, theirs: bytes, together: int) -> bool:
+        if ours == theirs or together == 1:
+            return ours == theirs
+        from pelton.worker.fastpath.batching_proof import MAX_ULP
+        from pelton.worker.fastpath.comparison import distance
+
+        # The output's own precision is gone by now; single precision is the coarsest there is.
+        return distance(ours, theirs, 2.0**-23) <= MAX_ULP
+
+
+class _Part:
+    """A decoded request on its way through a batch."""
+
+    __slots__ = ("decode_s", "decoded", "request")
+
+    def __init__(self, request: WorkerRequest, decoded: Any, decode_s: float) -> None:
+        self.request = request
+        self.decoded = decoded
+        self.decode_s = decode_s
+
+
+def _in_context(call: Callable[..., Any], *args: Any) -> Any:
+    """Call with a copy of the context, as MLflow runs each request in a thread with its own."""
+    return contextvars.copy_context().run(call, *args)

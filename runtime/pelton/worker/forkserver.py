@@ -21,7 +21,7 @@ from typing import Final, NoReturn
 
 from pelton import platform
 from pelton.channel import frames
-from pelton.channel.messages import EXIT_LOST_PARENT, Kind, LoadSpec, json_frame
+from pelton.channel.messages import EXIT_LOST_PARENT, Kind, LoadSpec, json_frame, read_json
 from pelton.channel.server import ChannelServer
 from pelton.worker.main import serve, unbuffer_output
 from pelton.worker.model import LoadedModel
@@ -40,7 +40,7 @@ def serve_forks(channel: ChannelServer, spec: LoadSpec, model: LoadedModel) -> i
     wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-    channel.send(json_frame(Kind.LOADED, {**model.report(), "fork_danger": model.fork_danger()}))
+    channel.send([json_frame(Kind.LOADED, {**model.report(), "fork_danger": model.fork_danger()})])
     children: dict[int, str] = {}
     reader = frames.FrameReader()
     while True:
@@ -58,7 +58,7 @@ def serve_forks(channel: ChannelServer, spec: LoadSpec, model: LoadedModel) -> i
                 return 0
             if frame.kind != Kind.FORK:
                 continue
-            name = frame.meta.decode()
+            child = replace(spec, **read_json(frame))
             sys.stdout.flush()
             sys.stderr.flush()
             pid = os.fork()
@@ -68,11 +68,11 @@ def serve_forks(channel: ChannelServer, spec: LoadSpec, model: LoadedModel) -> i
                 os.close(wake_read)
                 os.close(wake_write)
                 channel.close()
-                _become_worker(fds, replace(spec, name=name), model)
-            children[pid] = name
+                _become_worker(fds, child, model)
+            children[pid] = child.name
             for fd in fds:
                 os.close(fd)
-            channel.send(json_frame(Kind.FORKED, {"name": name, "pid": pid}))
+            channel.send([json_frame(Kind.FORKED, {"name": child.name, "pid": pid})])
 
 
 def _become_worker(fds: list[int], spec: LoadSpec, model: LoadedModel) -> NoReturn:
@@ -88,8 +88,8 @@ def _become_worker(fds: list[int], spec: LoadSpec, model: LoadedModel) -> NoRetu
     platform.die_with_lifeline(lifeline_fd)
     unbuffer_output()
     channel = ChannelServer(socket.socket(fileno=channel_fd))
-    channel.send(json_frame(Kind.CONNECTED, {"pid": os.getpid(), "python": sys.version}))
-    channel.send(json_frame(Kind.LOADED, model.report()))
+    channel.send([json_frame(Kind.CONNECTED, {"pid": os.getpid(), "python": sys.version})])
+    channel.send([json_frame(Kind.LOADED, model.report())])
     try:
         status = serve(channel, spec, model)
     except SystemExit as error:
@@ -130,13 +130,9 @@ def _reap(channel: ChannelServer, children: dict[int, str]) -> None:
         except ChildProcessError:
             done, status = pid, 0
         if done:
-            channel.send(
-                json_frame(
-                    Kind.EXITED,
-                    {
-                        "name": children.pop(pid),
-                        "pid": pid,
-                        "returncode": os.waitstatus_to_exitcode(status),
-                    },
-                )
-            )
+            report = {
+                "name": children.pop(pid),
+                "pid": pid,
+                "returncode": os.waitstatus_to_exitcode(status),
+            }
+            channel.send([json_frame(Kind.EXITED, report)])

@@ -63,7 +63,7 @@ class Loop:
                         self._batches.put(batch)
                         batch = []
                 elif kind == Kind.PING:
-                    self._channel.send(frames.Frame(Kind.PONG, frame.id))
+                    self._channel.send([frames.Frame(Kind.PONG, frame.id)])
                 elif kind == Kind.CANCEL:
                     for slot in self._slots:
                         slot.cancel(frame.id)

@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     platform.die_with_lifeline(args.lifeline)
     unbuffer_output()
     channel = ChannelServer(socket.socket(fileno=args.channel))
-    channel.send(json_frame(Kind.CONNECTED, {"pid": os.getpid(), "python": sys.version}))
+    channel.send([json_frame(Kind.CONNECTED, {"pid": os.getpid(), "python": sys.version})])
     if args.template:
         _import_libraries()
     load_frame = next(iter(channel), None)
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
         from pelton.worker.forkserver import serve_forks
 
         return serve_forks(channel, spec, model)
-    channel.send(json_frame(Kind.LOADED, model.report()))
+    channel.send([json_frame(Kind.LOADED, model.report())])
     return serve(channel, spec, model)
 
 
@@ -70,7 +70,7 @@ def serve(channel: ChannelServer, spec: LoadSpec, model: LoadedModel) -> int:
         _report_failure(channel, "warm-up", error)
         return EXIT_WARMUP_FAILED
     report["warmup_s"] = time.monotonic() - started
-    channel.send(json_frame(Kind.WARMED, report))
+    channel.send([json_frame(Kind.WARMED, report)])
     Loop(channel, answerer, spec.slots).run()
     return EXIT_DRAINED
 
@@ -96,8 +96,7 @@ def _report_failure(channel: ChannelServer, stage: str, error: BaseException) ->
     if not isinstance(error, WarmupFailed):
         message = f"{type(error).__name__}: {message}"
     try:
-        channel.send(
-            json_frame(Kind.FAILED, {"stage": stage, "message": message, "traceback": trace})
-        )
+        report = {"stage": stage, "message": message, "traceback": trace}
+        channel.send([json_frame(Kind.FAILED, report)])
     except OSError:
         print(trace, file=sys.stderr)  # noqa: T201 - the server is gone; the log is all there is

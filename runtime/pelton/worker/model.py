@@ -12,10 +12,10 @@ import sys
 import threading
 import time
 import traceback
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pelton import platform
 from pelton.channel.messages import LoadSpec
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class LoadedModel:
         self.mlflow_version: str = VERSION
         self.input_schema = pyfunc.metadata.get_input_schema()
         self._invocations = scoring_server.invocations
+        self._to_json = scoring_server.predictions_to_json
+        self._unwrapped_to_json = scoring_server.unwrapped_predictions_to_json
         self._mlflow_exception: type[Any] = MlflowException
         # mlflow < 2.21 was a Flask application, which handed the body over as text.
         self._wants_text = _version_tuple(VERSION) < (2, 21)
@@ -96,6 +98,19 @@ class LoadedModel:
             traceback.print_exc()
             return INTERNAL_SERVER_ERROR
 
+    def encode(self, output: Any, *, unwrapped: bool) -> Answer:
+        """Encode a raw prediction with MLflow's own encoder."""
+        text = StringIO()
+        try:
+            if unwrapped:
+                self._unwrapped_to_json(output, text)
+            else:
+                self._to_json(output, text)
+        except Exception:
+            traceback.print_exc()
+            return INTERNAL_SERVER_ERROR
+        return Answer(200, "application/json", text.getvalue().encode())
+
     def input_example(self) -> tuple[str, bytes] | None:
         """Return the logged input example as (content type, request body), or ``None``.
 
@@ -118,7 +133,6 @@ class LoadedModel:
             "has_signature": metadata.signature is not None,
             "has_example": self.input_example() is not None,
             "model_uuid": metadata.model_uuid,
-            "pss_bytes": platform.pss_bytes(os.getpid()),
         }
 
     def fork_danger(self) -> str | None:

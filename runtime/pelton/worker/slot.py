@@ -78,12 +78,13 @@ class Slot:
         unanswered = {request.id: None for request in batch}
         batch_id = batch[0].id
 
-        def reply(request_id: int, meta: AnswerMeta, body: bytes) -> None:
+        def reply(answers: Sequence[tuple[int, AnswerMeta, bytes]]) -> None:
             if os.getpid() != self._pid:
                 os._exit(0)  # the model forked and the child came back out of predict
             self._armed = None
-            del unanswered[request_id]
-            self._channel.send(answer_frame(request_id, meta, body))
+            for request_id, _, _ in answers:
+                del unanswered[request_id]
+            self._channel.send([answer_frame(*answer) for answer in answers])
             if unanswered:
                 self._armed = batch_id
 
@@ -95,8 +96,7 @@ class Slot:
         except RequestCancelled:
             pass
         self._disarm()
-        for request_id in unanswered:
-            self._channel.send(answer_frame(request_id, _CANCELLED, b""))
+        self._channel.send([answer_frame(id, _CANCELLED, b"") for id in unanswered])
 
     def _disarm(self) -> None:
         with self._lock:

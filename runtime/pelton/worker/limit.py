@@ -1,0 +1,34 @@
+"""A time limit for user code in the main thread."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+
+class TimeLimit:
+    """Raises in the main thread after ``limit_s`` seconds inside the ``with`` block.
+
+    A signal, not a thread: it also interrupts a sleep or a blocking read. What it cannot
+    interrupt (a native loop) is ended by the server, which has its own limit.
+
+    Args:
+        limit_s: seconds.
+        error: makes the exception.
+    """
+
+    def __init__(self, limit_s: float, error: Callable[[], Exception]) -> None:
+        self._limit_s = limit_s
+        self._error = error
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGALRM, self._expired)
+        signal.setitimer(signal.ITIMER_REAL, self._limit_s)
+
+    def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._before)
+
+    def _expired(self, _signal: int, _frame: FrameType | None) -> None:
+        raise self._error()
