@@ -7,7 +7,9 @@
       ModelUriError          the model, its registry or a credential is missing
       EnvironmentError_      the model's Python environment cannot be built or used
       RequestError           the caller's fault; never retry
-        PayloadTooLarge, BodyTimeout, ClientDisconnected
+        PayloadTooLarge, BodyTimeout, ClientDisconnected, UnknownEndpoint
+      AccessError            the management API does not answer this caller
+        Unauthenticated, PermissionDenied
       RejectedError          never started; safe to retry
         QueueFull, DeadlineUnmeetable, NotReady, Draining
       DeadlineExceeded       queued or predicting past its deadline
@@ -75,6 +77,30 @@ class ClientDisconnected(RequestError):
     """The client went away before it had its answer."""
 
     code = "CLIENT_DISCONNECTED"
+
+
+class UnknownEndpoint(RequestError):
+    """There is no endpoint, or no served entity, of that name here."""
+
+    code = "UNKNOWN_ENDPOINT"
+
+
+class AccessError(PeltonError):
+    """The management API does not answer this caller."""
+
+    code = "ACCESS_ERROR"
+
+
+class Unauthenticated(AccessError):
+    """The request brought no credentials."""
+
+    code = "UNAUTHENTICATED"
+
+
+class PermissionDenied(AccessError):
+    """The credentials are wrong, or there are none to be checked and the caller is remote."""
+
+    code = "PERMISSION_DENIED"
 
 
 class RejectedError(PeltonError):

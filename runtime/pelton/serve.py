@@ -23,6 +23,9 @@ from pelton.errors import (
 from pelton.frontend.app import build_app
 from pelton.frontend.exchange import Desk
 from pelton.frontend.invocations import Invocations
+from pelton.frontend.management.access import Access
+from pelton.frontend.management.logs import LogRing
+from pelton.frontend.management.routes import Management
 from pelton.frontend.server import HttpServer, bind
 from pelton.settings import Settings
 from pelton.telemetry.access import AccessLog
@@ -78,7 +81,10 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
         max_payload_bytes=settings.http.max_payload,
     )
     invocations = Invocations(desk, settings.http.body_timeout)
-    app = build_app(invocations, served, metrics, settings.entity.name)
+    management = Management(
+        settings.entity.name, Access(settings.http.token), metrics, LogRing.attached()
+    )
+    app = build_app(invocations, served, metrics, settings.entity.name, management.routes())
     http = HttpServer(app, sock, settings.http.keep_alive)
     stop = asyncio.Event()
     signals = _Signals(stop)
@@ -90,12 +96,14 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
     )
 
     # The model side is imported only now: liveness answers already.
+    from pelton.supervisor.endpoint import ManagedEndpoint
     from pelton.supervisor.gauges import Gauges
     from pelton.supervisor.supervisor import Supervisor
 
     supervisor = Supervisor(settings, model_uri, dispatcher, metrics, time.monotonic)
     metrics.add_collector(Gauges(supervisor, dispatcher, time.monotonic).collect)
     served.become(supervisor)
+    management.managed = ManagedEndpoint(supervisor, time.monotonic)
 
     def ready() -> None:
         log.info("server.ready %s", kv(url=url, seconds=time.monotonic() - started))
