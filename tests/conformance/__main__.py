@@ -22,7 +22,9 @@ def main() -> int:
             for case in cases[model] if arguments.verbose else ():
                 print(f"    {case.name!r}")
         return 0
-    subject = Subject(arguments.subject, arguments.serve_args, arguments.concurrency)
+    subject = Subject(
+        arguments.subject, arguments.serve_args, arguments.concurrency, arguments.rounds
+    )
     asked = differing = 0
     for outcome in run(models, subject, arguments.jobs):
         asked += outcome.cases
@@ -44,6 +46,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
     parser.add_argument("--models", help="comma-separated names, all by default")
     parser.add_argument("--concurrency", type=int, default=1, help="requests in flight per model")
+    parser.add_argument("--rounds", type=int, default=1, help="times each case is sent")
     parser.add_argument("--jobs", type=int, default=2, help="models asked at a time")
     parser.add_argument("--serve-args", default="", help="further arguments of `pelton serve`")
     parser.add_argument("--subject", default="pelton", help="pelton, mlflow, or a base URL")

@@ -24,6 +24,8 @@ class Subject:
     name: str = "pelton"
     arguments: str = ""
     concurrency: int = 1
+    rounds: int = 1
+    """How often all cases are sent, each time in another order if several are in flight."""
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -64,13 +66,17 @@ def run(models: Iterable[str], subject: Subject, jobs: int = 1) -> Iterator[Outc
 
 def _run_model(model: str, recording: Recording, subject: Subject) -> Outcome:
     cases = all_cases()[model]
+    asked = len(cases) * subject.rounds
     try:
         with subject.serve(model) as address:
-            answers = ask_all(address, cases, subject.concurrency)
+            rounds = [
+                ask_all(address, cases, subject.concurrency, seed) for seed in range(subject.rounds)
+            ]
     except NotServing as error:
-        return Outcome(model, len(cases), (), str(error))
+        return Outcome(model, asked, (), str(error))
     compared = (
         compare(model, case, recording[case.name], answers[case.name], subject.differences)
+        for answers in rounds
         for case in cases
     )
-    return Outcome(model, len(cases), tuple(m for m in compared if m is not None))
+    return Outcome(model, asked, tuple(m for m in compared if m is not None))

@@ -16,11 +16,13 @@ Address = tuple[str, int]
 _TIMEOUT_S = 60.0  # a case takes milliseconds; this only keeps a hung server from hanging the run
 
 
-def ask_all(address: Address, cases: Iterable[Case], concurrency: int = 1) -> dict[str, Answer]:
-    """Answers by case name; several at a time are sent in an order shuffled by a fixed seed."""
+def ask_all(
+    address: Address, cases: Iterable[Case], concurrency: int = 1, seed: int = 0
+) -> dict[str, Answer]:
+    """Answers by case name; several at a time are sent in an order shuffled by the seed."""
     ordered = list(cases)
     if concurrency > 1:
-        random.Random(0).shuffle(ordered)
+        random.Random(seed).shuffle(ordered)
     waiting: SimpleQueue[Case] = SimpleQueue()
     for case in ordered:
         waiting.put(case)

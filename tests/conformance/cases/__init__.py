@@ -17,6 +17,7 @@ from tests.conformance.cases import (
     protocol,
     routes,
     scalars,
+    spellings,
     tensors,
     tokens,
 )
@@ -32,6 +33,7 @@ _MODULES = (
     outputs,
     flavors,
     tokens,
+    spellings,
     protocol,
     routes,
 )
