@@ -66,6 +66,7 @@ _CREDENTIALS: Final = {
     "dbfs": "DATABRICKS_HOST and DATABRICKS_TOKEN, or a profile in ~/.databrickscfg",
 }
 _LISTED: Final = 8
+_LONGEST: Final = 400
 
 
 def describe(error: BaseException, uri: str, client: Callable[[str], Any]) -> str:
@@ -77,7 +78,7 @@ def describe(error: BaseException, uri: str, client: Callable[[str], Any]) -> st
     if isinstance(error, PeltonError):
         return str(error)
     for cause in causes:
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        if _is_disk_full(cause):
             return f"no space left on the disk while fetching {uri}; free some, or move the cache"
         if isinstance(cause, ModuleNotFoundError):
             package = _EXTRAS.get((cause.name or "").partition(".")[0], cause.name)
@@ -206,7 +207,16 @@ def _codes(error: BaseException) -> Iterator[str]:
             yield status
 
 
+def _is_disk_full(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    # mlflow downloads in threads and passes on what they raised as text.
+    return os.strerror(errno.ENOSPC) in str(error)
+
+
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [""]
-    text = lines[0][:300].strip().rstrip(".;")
+    """Shorten the message to a line; of a list of failures, to the heading and the first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    shown = 3 if lines[0].endswith(":") else 1
+    text = " ".join(lines[:shown])[:_LONGEST].rstrip(".;")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

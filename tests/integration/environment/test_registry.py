@@ -8,9 +8,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Literal
 
@@ -224,6 +226,35 @@ def test_a_registry_that_is_down_is_named(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(ModelUriError, match=f"MLFLOW_TRACKING_URI={uri} cannot be reached"):
         runner.run(resolve_version("models:/echo@champion", timeout_s=_LIMIT_S))
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """Answers everything with 401."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_registry_that_wants_a_login_says_which(
+    monkeypatch: pytest.MonkeyPatch, runner: asyncio.Runner
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+            with pytest.raises(ModelUriError, match=r"was denied .*set MLFLOW_TRACKING_TOKEN"):
+                runner.run(resolve_version("models:/echo@champion", timeout_s=_LIMIT_S))
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 def test_a_registry_that_never_answers_is_given_up(

@@ -1,6 +1,7 @@
 """The cache's promises: an entry is complete or absent, whoever dies when."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -178,3 +179,17 @@ def test_an_absent_cache_is_an_empty_one(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "none")
     assert cache.list_entries() == []
     assert cache.prune() == []
+
+
+def test_a_read_only_cache_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = _obtain(Cache(tmp_path))
+    assert written.lease is not None
+    written.lease.release()
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EROFS, "read-only file system")
+
+    monkeypatch.setattr(os, "open", refuse)  # root may write everywhere but there
+    monkeypatch.setattr(os, "utime", refuse)
+    entry = _obtain(Cache(tmp_path), _must_not_write)
+    assert (entry.path, entry.lease) == (written.path, None)

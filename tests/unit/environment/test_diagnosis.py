@@ -74,6 +74,8 @@ _ABSENT = MlflowException("Model Version not found", "RESOURCE_DOES_NOT_EXIST")
         (ModuleNotFoundError("x", name="google.cloud"), "gs://b/m", "google-cloud-storage"),
         (OSError(errno.ENOSPC, "full"), "s3://b/m", "no space left on the disk"),
         (_caused(MlflowException("x"), OSError(errno.ENOSPC, "full")), "s3://b/m", "no space left"),
+        (MlflowException("failures:\n# a #\nNo space left on device"), "s3://b/m", "no space left"),
+        (MlflowException("failures:\n# a #\ntoo odd\nmore"), "s3://b/m", "failures: # a # too odd"),
         (ModelUriError("as it is"), "s3://b/m", "as it is"),
         (ValueError("odd\nsecond line"), "s3://b/m", "cannot be fetched: ValueError: odd"),
     ],

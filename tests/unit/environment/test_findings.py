@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import pickle
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,15 @@ def test_what_the_environment_lacks_is_an_error(tmp_path: Path) -> None:
 def test_the_worst_comes_first(tmp_path: Path) -> None:
     files = _good() | _mlmodel(signature=None) | {"model.pkl": _BY_REFERENCE}
     assert [finding.severity for finding in _find(tmp_path, files)] == [_ERROR, _WARNING]
+
+
+def test_every_code_is_documented() -> None:
+    root = Path(__file__).resolve().parents[3]
+    package = root / "runtime" / "pelton" / "environment"
+    sources = "".join(path.read_text() for path in package.glob("*findings.py"))
+    codes = set(re.findall(r'Finding\(\s*"([A-Z_]+)"', sources))
+    documented = set(
+        re.findall(r"^\| `([A-Z_]+)` \|", (root / "docs/environments.md").read_text(), re.M)
+    )
+    assert codes == documented
+    assert len(codes) > 10
