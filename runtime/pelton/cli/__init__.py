@@ -14,6 +14,10 @@ from pelton.errors import ConfigError, PeltonError
 # Command -> (module, help). A module has add_arguments(parser) and run(args) -> exit status.
 COMMANDS: Final = {
     "serve": ("pelton.cli.serve", "serve an MLflow model over HTTP"),
+    "status": ("pelton.cli.status", "show what a running server serves"),
+    "reload": ("pelton.cli.reload", "load the model again, or another one, without a pause"),
+    "rollback": ("pelton.cli.rollback", "serve again what was served before the last change"),
+    "cancel": ("pelton.cli.cancel", "give up the update in progress"),
     "check": ("pelton.cli.check", "print the effective settings and where each came from"),
 }
 
@@ -21,6 +25,7 @@ _EPILOG = """\
 examples:
   pelton serve models:/fraud@champion          serve a registered model on 127.0.0.1:8080
   pelton serve ./model --port 5000             serve a local folder
+  pelton reload --wait                         take what the alias or folder holds by now
   pelton check --concurrency 8                 show what `serve` would run with
 
 `pelton COMMAND --help` explains each command.
