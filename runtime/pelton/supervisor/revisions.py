@@ -381,7 +381,7 @@ class Revisions:
         if old is not None:
             old.lifecycle.fire(RevisionEvent.SUPERSEDED)
             # A reload of the same takes the place of what it reloaded.
-            others = [r for r in self.history if not r.is_like(old)]
+            others = [r for r in self.history if not r.is_like(old) and not r.is_like(revision)]
             self.history = [*others, old][-KEPT_REVISIONS:]
             self._start_task(self._retire(old))
         self._on_ready_change()
