@@ -40,6 +40,14 @@ class Ceiling:
     rate: float
     cpu_us: float
 
+    @property
+    def core_rate(self) -> float:
+        """Requests per second that fill one core: what no rate can exceed, however fast the server.
+
+        On a busy machine :attr:`rate` is lower, since the trivial server waits for a core too.
+        """
+        return 1e6 / self.cpu_us
+
 
 async def measure_ceiling(body: Body, answer_bytes: int, duration_s: float = 1.0) -> Ceiling:
     """Load a trivial server with requests and answers of the real ones' sizes.

@@ -62,7 +62,8 @@ class Load:
         self._opening = 0
         self._backlog: deque[tuple[float, Request]] = deque()
         self._busy = 0
-        self._again: Callable[[bool], None] | None = None
+        self._again: Callable[[float], None] | None = None  # closed loop: ask again, after so long
+        self._pause_s = 0.0
         self._tally = Tally()
         self._window_end = 0.0
 
@@ -98,8 +99,16 @@ class Load:
         finally:
             pacer.close()
 
-    async def run_closed(self, concurrency: int, duration_s: float, tally: Tally) -> float:
+    async def run_closed(
+        self, concurrency: int, duration_s: float, tally: Tally, *, pause_s: float = 0.0
+    ) -> float:
         """Keep ``concurrency`` callers busy, then wait for their last answers.
+
+        Args:
+            concurrency: how many.
+            duration_s: how long they go on asking.
+            tally: the account.
+            pause_s: how long a caller waits after an answer that was not right (a refusal, say).
 
         Returns:
             Seconds for which requests were sent.
@@ -109,16 +118,16 @@ class Load:
         end = self._window_end = start + duration_s
         loop = asyncio.get_running_loop()
 
-        def again(at_once: bool) -> None:
+        def again(after_s: float) -> None:
             now = perf_counter()
             if now >= end or self._stop.is_set():
                 return
-            if at_once:
+            if after_s <= 0:
                 self._fire(now)
             else:
-                loop.call_later(_RETRY_S, again, True)
+                loop.call_later(after_s, again, 0.0)
 
-        self._again = again
+        self._again, self._pause_s = again, pause_s
         self._limit = max(self._limit, concurrency)
         for _ in range(concurrency):
             self._fire(perf_counter())
@@ -156,10 +165,12 @@ class Load:
         now = perf_counter()
         latency_s = now - connection.intended
         expectation = request.expectation
+        pause_s = self._pause_s
         if not 200 <= status < 300:
             self._tally.fail(str(status), latency_s, body)
         elif expectation is None or expectation.met_by(body):
             self._tally.succeed(latency_s, head, request.body.rows, now < self._window_end)
+            pause_s = 0.0
         else:
             self._tally.fail("wrong", latency_s, body)
         if connection.is_open:
@@ -167,7 +178,7 @@ class Load:
         else:
             self._forget(connection)
         if self._again is not None:
-            self._again(True)
+            self._again(pause_s)
 
     def lost(self, connection: Connection, request: Request | None) -> None:
         """Account for a connection that ended under a request, or while idle."""
@@ -178,7 +189,7 @@ class Load:
             self._idle.remove(connection)
         self._forget(connection)
         if request is not None and self._again is not None:
-            self._again(False)
+            self._again(_RETRY_S)
 
     def _use(self, connection: Connection) -> None:
         if self._backlog:
@@ -213,7 +224,7 @@ class Load:
                 self._backlog.popleft()
                 self._tally.fail("connect", None, str(error).encode())
                 if self._again is not None:
-                    self._again(False)
+                    self._again(_RETRY_S)
             self._grow()
             return
         self._opening -= 1
@@ -268,7 +279,7 @@ class Load:
     def _time_out(self, after_s: float) -> None:
         self._tally.fail("timeout", after_s)
         if self._again is not None:
-            self._again(True)
+            self._again(self._pause_s)
 
     def _abandon(self) -> int:
         abandoned = 0

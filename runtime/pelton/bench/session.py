@@ -31,7 +31,7 @@ _LEARN_S: Final = 15.0  # for the right answers; later requests of a large mix g
 _SCRAPE_S: Final = 1.0
 _WARM_UP_CONCURRENCY: Final = 4
 _GUESS_CONCURRENCY: Final = 16
-_CEILING_SHARE: Final = 0.9
+_CEILING_SHARE: Final = 0.7
 _PROBE_LIMIT: Final = 6  # a probe is stretched for samples, up to so many times its duration
 
 
@@ -242,7 +242,7 @@ class Session:
             return
         highest = options.highest_rate
         if self.ceiling is not None:
-            highest = min(highest, self.ceiling.rate * _CEILING_SHARE)
+            highest = min(highest, self.ceiling.core_rate * _CEILING_SHARE)
         search = Search(guess * 0.8, highest)
         while not self._stop.is_set() and (rate := search.next_rate()) is not None:
             length = min(

@@ -93,8 +93,8 @@ class StepResult:
         found = []
         if self.generator_cpu > _BUSY:
             found.append(f"it used {self.generator_cpu:.0%} of a core")
-        if ceiling is not None and self.throughput > _NEAR * ceiling.rate:
-            found.append(f"this is near its own ceiling of {ceiling.rate:,.0f}/s")
+        if ceiling is not None and self.throughput > _NEAR * ceiling.core_rate:
+            found.append(f"this is near its own ceiling of {ceiling.core_rate:,.0f}/s")
         late = self.tally.lateness.percentile(99)
         typical = self.tally.latency.percentile(50)
         if not math.isnan(late) and late > max(_LATE_S, typical):

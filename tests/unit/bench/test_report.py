@@ -14,7 +14,7 @@ from pelton.bench.step import ClosedStep, OpenStep, StepResult, error_classes
 from pelton.bench.tally import Tally
 
 HEAD = b"HTTP/1.1 200 OK\r\nServer-Timing: queue;dur=1, predict;dur=5, batch;desc=2\r\n"
-CEILING = Ceiling(20_000.0, 15.0)
+CEILING = Ceiling(20_000.0, 50.0)
 
 
 def result(

@@ -1,0 +1,135 @@
+"""One caller on the 4-column scikit-learn model: `mlflow models serve` and pelton side by side."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.cell import check, requests_of
+from benchmarks.cores import Cores
+from benchmarks.models.cache import ensure, model_path
+from benchmarks.run import PACKAGES
+from benchmarks.scenario import SCENARIOS
+from benchmarks.server import servers
+from pelton.bench import machine
+from pelton.bench.caller import Caller
+from pelton.bench.child import Server as Child
+from pelton.bench.child import free_port
+from pelton.bench.command import loop_run
+from pelton.bench.load import Load
+from pelton.bench.request import Mix
+from pelton.bench.tally import Tally
+
+NAMES = ("mlflow", "pelton")
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks latency", description=__doc__)
+    parser.add_argument("--scenario", default="tiny", choices=list(SCENARIOS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--duration", type=float, default=3.0, help="seconds of each round")
+    parser.add_argument("--out", type=Path)
+    parsed = parser.parse_args(argv)
+    ensure(parsed.scenario)
+    cores = Cores.divide("shared")
+    cores.pin_generator()
+    rounds, _ = loop_run(lambda stop: _measure(parsed, cores, stop))
+    result = {"machine": machine.describe(PACKAGES), "cores": str(cores), "rounds": rounds}
+    if parsed.out:
+        parsed.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(
+        f"{SCENARIOS[parsed.scenario].about}, one caller, "
+        f"{parsed.rounds} alternating rounds; {cores}"
+    )
+    print(f"{'':<8} {'p50 ms':>18} {'p99 ms':>18} {'requests/s':>11} {'wrong or failed':>16}")
+    for name in NAMES:
+        mine = [r for r in rounds if r["server"] == name]
+        if not mine:
+            continue
+        print(
+            f"{name:<8} {_spread(mine, 'p50_ms'):>18} {_spread(mine, 'p99_ms'):>18} "
+            f"{median(r['per_s'] for r in mine):>11,.0f} {sum(r['failed'] for r in mine):>16}"
+        )
+        stages = mine[-1]["stages_ms"]
+        if stages:
+            print(
+                "         of which " + ", ".join(f"{n} {v:.3f}" for n, v in stages.items()) + " ms"
+            )
+    return 0 if all(r["failed"] == 0 for r in rounds) else 1
+
+
+async def _measure(
+    parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event
+) -> list[dict[str, Any]]:
+    """Keep both servers running and take them in turn: an idle one costs nothing."""
+    scenario = SCENARIOS[parsed.scenario]
+    known = servers()
+    children: list[Child] = []
+    rounds: list[dict[str, Any]] = []
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            loads = {}
+            for name in NAMES:
+                port = free_port()
+                launch = known[name].launch(model_path(scenario.model), port, scenario)
+                child = Child(
+                    launch.command,
+                    port,
+                    ready_path=launch.ready_path,
+                    environment=launch.environment,
+                    cores=cores.servers,
+                )
+                children.append(child)
+                await child.start()
+                target = replace(child.target, path=launch.path)
+                requests = requests_of(launch, target, scenario)
+                caller = Caller(target, timeout_s=60.0)
+                await check(caller, requests, launch)
+                caller.close()
+                loads[name] = Load(
+                    target,
+                    Mix([request for request, _ in requests]),
+                    tasks,
+                    connections=1,
+                    timeout_s=60.0,
+                    stop=stop,
+                )
+                await loads[name].run_closed(1, 2.0, Tally())
+            for number in range(parsed.rounds):
+                for name in NAMES if number % 2 else tuple(reversed(NAMES)):
+                    if stop.is_set():
+                        break
+                    calibration_ms = machine.calibrate_ms()
+                    tally = Tally()
+                    await loads[name].run_closed(1, parsed.duration, tally)
+                    rounds.append(
+                        {
+                            "server": name,
+                            "round": number,
+                            "calibration_ms": calibration_ms,
+                            "per_s": round(tally.in_window / parsed.duration, 1),
+                            "p50_ms": round(tally.latency.percentile(50) * 1e3, 3),
+                            "p99_ms": round(tally.latency.percentile(99) * 1e3, 3),
+                            "failed": tally.sent - tally.good,
+                            "stages_ms": {
+                                stage: round(h.mean_s * 1e3, 4)
+                                for stage, h in tally.stages.stages.items()
+                            },
+                        }
+                    )
+            for load in loads.values():
+                load.close()
+    finally:
+        for child in children:
+            await child.stop()
+    return rounds
+
+
+def _spread(rounds: list[dict[str, Any]], key: str) -> str:
+    values = [r[key] for r in rounds]
+    return f"{median(values):.2f} [{min(values):.2f}–{max(values):.2f}]"
