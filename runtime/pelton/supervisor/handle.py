@@ -143,6 +143,16 @@ class WorkerHandle:
 
     def drain(self, on_idle: Callable[[], None] | None = None) -> None:
         """Take nothing new, finish what runs, exit. ``on_idle`` is called once nothing runs."""
+        if self.state is WorkerState.DRAINING:  # asked before: what runs still has its time
+            earlier = self._on_idle
+
+            def both() -> None:
+                for told in (earlier, on_idle):
+                    if told is not None:
+                        told()
+
+            self._on_idle = both
+            return
         if self.state is not WorkerState.SERVING:
             if self.lifecycle.can(WorkerEvent.DRAIN):
                 self.lifecycle.fire(WorkerEvent.DRAIN)

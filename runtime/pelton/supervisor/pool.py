@@ -338,6 +338,8 @@ class Pool:
         self.workers[name] = worker
         worker.ended.add_done_callback(lambda _: self._ended(worker))
         await worker.open()
+        if self._closing:  # meanwhile; `drain` has not seen it
+            worker.drain()
         try:
             await asyncio.shield(worker.ready)
         except asyncio.CancelledError:
