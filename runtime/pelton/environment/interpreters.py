@@ -16,7 +16,7 @@ from typing import Final
 from pelton.errors import EnvironmentError_
 
 # One that does not answer at once is a shim without its Python, or a broken one.
-_PROBE_LIMIT_S: Final = 20.0
+_PROBE_LIMIT_S: Final = 60.0
 _PROBE: Final = """
 import json, sys, sysconfig
 print(json.dumps([

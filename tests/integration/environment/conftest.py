@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-_START_LIMIT_S = 180.0
+_START_LIMIT_S = 600.0
 
 # `pip_requirements` is given, as inferring it would load each model in another process.
 _LOG_MODELS = """

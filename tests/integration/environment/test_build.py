@@ -24,7 +24,7 @@ from pelton.errors import EnvironmentError_
 from .wheelhouse import source_distribution, wheel
 
 # Only to tell a hanging test from a slow machine.
-_LIMIT_S = 120.0
+_LIMIT_S = 300.0
 _PYTHON = ".".join(map(str, sys.version_info[:3]))
 _MLMODEL = f"""\
 flavors:
