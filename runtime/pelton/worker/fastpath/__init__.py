@@ -6,11 +6,23 @@ does, byte for byte, or declines, and then the raw bytes go to the oracle.
 ``compiler`` makes the ``FastPath``. ``document`` parses; ``tabular``, ``tensor`` and ``raw`` decode
 (``table``, ``plan``, ``cells`` and ``layout`` are their material, ``witness`` and ``likeness`` what
 they are checked with); ``prediction`` calls the model, ``encoding`` writes the answer, ``batch``
-joins and splits.
+joins and splits. ``self_check`` and ``batching_proof`` show that all of it holds for a model.
 """
 
+from pelton.worker.fastpath.batching_proof import BatchingProof, prove_batching
 from pelton.worker.fastpath.compiler import FastPath, Unsupported, compile_fast_path
 from pelton.worker.fastpath.decoded import Decoded
 from pelton.worker.fastpath.prediction import Failure
+from pelton.worker.fastpath.self_check import SelfCheck, self_check
 
-__all__ = ["Decoded", "Failure", "FastPath", "Unsupported", "compile_fast_path"]
+__all__ = [
+    "BatchingProof",
+    "Decoded",
+    "Failure",
+    "FastPath",
+    "SelfCheck",
+    "Unsupported",
+    "compile_fast_path",
+    "prove_batching",
+    "self_check",
+]

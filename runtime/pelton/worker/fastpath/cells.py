@@ -87,14 +87,16 @@ class Kind:
         convert: cells in any number to a 1-d array, or to a list of Python objects; may raise.
         is_text: it makes a list of objects rather than an array of numbers.
         by_column: cells are taken one column at a time, since they must look alike within it.
-        samples: rows of cells that show how MLflow treats this type, for plans to be checked on.
-            Cells of one row group belong into one column of one request.
+        samples: groups of three cells that show how MLflow treats this type, for plans to be
+            checked on; a group is one column of one request.
+        probes: three different cells that most models can predict with.
     """
 
     name: str
     admits: frozenset[type]
     convert: Callable[[Sequence[Any]], Any]
     samples: tuple[tuple[Any, Any, Any], ...]
+    probes: tuple[Any, Any, Any]
     is_text: bool = False
     by_column: bool = False
 
@@ -123,36 +125,50 @@ class Kind:
         return float in self.admits
 
 
-_FLOATS = ((1.5, -2.25e-7, 3e300), (0.1, 7.0, -0.0))
+_FLOATS = ((1.5, -2.25e-7, 3e30), (0.1, 7.0, -0.0))
+_LARGE = ((1.5, -2.25e-7, 3e300), (0.1, 7.0, -0.0))
 _CERTAIN = ((1.5, -2.25e-7, 3e18), (0.1, 7.0, -0.0))
-_FLOATS_32 = ((1.5, -2.25e-7, 3e30), (0.1, 7.0, -0.0))
+_SOME = (0.5, -1.25, 2.75)
+_COUNTS = (0, 1, 2)
+_DATES = (
+    ("2024-02-29T03:04:05", "1999-12-31T23:59:59", "2100-01-01T00:00:00"),
+    ("2024-02-29", "1970-01-01", "1701-12-31"),
+    ("2024-02-29 03:04:05", "1999-12-31 23:59:59", "2100-01-01 00:00:00"),
+    ("2024-02-29T03:04:05.123", "1999-12-31T23:59:59.999", "2199-01-01T00:00:00.000"),
+    ("2024-02-29T03:04:05.123456789",) * 3,
+)
+
+
+def _kind(name: str, cell: type, convert: Any, samples: Any, probes: Any, **more: bool) -> Kind:
+    return Kind(name, frozenset({cell}), convert, samples, probes, **more)
+
+
+_TEXT = {"is_text": True, "by_column": True}
 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("double", frozenset({float}), _doubles, _FLOATS),
-        Kind("float", frozenset({float}), _floats, _FLOATS_32),
-        Kind("long", frozenset({int}), _longs, ((0, -(2**40), 2**62 + 1), (1, 0, 1))),
-        Kind("integer", frozenset({int}), _integers, ((0, -7, 2**31 - 1), (1, 0, 1))),
-        Kind("boolean", frozenset({bool}), _booleans, ((True, False, True), (False,) * 3)),
-        Kind(
-            "string", frozenset({str}), _strings, (("a", "", "é\n"), ("1", "2.5", "x")), True, True
+        _kind("double", float, _doubles, _LARGE, _SOME),
+        _kind("float", float, _floats, _FLOATS, _SOME),
+        _kind("long", int, _longs, ((0, -(2**40), 2**62 + 1), (1, 0, 1)), _COUNTS),
+        _kind("integer", int, _integers, ((0, -7, 2**31 - 1), (1, 0, 1)), _COUNTS),
+        _kind("boolean", bool, _booleans, ((True, False, True), (False,) * 3), (True, False, True)),
+        _kind(
+            "string",
+            str,
+            _strings,
+            (("a", "", "é\n"), ("1", "2.5", "x")),
+            ("a", "b", "c d"),
+            **_TEXT,
         ),
-        Kind(
-            "datetime",
-            frozenset({str}),
-            _datetimes,
-            (
-                ("2024-02-29T03:04:05", "1999-12-31T23:59:59", "2100-01-01T00:00:00"),
-                ("2024-02-29", "1970-01-01", "1701-12-31"),
-                ("2024-02-29 03:04:05", "1999-12-31 23:59:59", "2100-01-01 00:00:00"),
-                ("2024-02-29T03:04:05.123", "1999-12-31T23:59:59.999", "2199-01-01T00:00:00.000"),
-                ("2024-02-29T03:04:05.123456789",) * 3,
-            ),
-            by_column=True,
-        ),
-        Kind(
-            "binary", frozenset({str}), _binaries, (("YWJj", "", "AP8="), ("YQ==",) * 3), True, True
+        _kind("datetime", str, _datetimes, _DATES, _DATES[0], by_column=True),
+        _kind(
+            "binary",
+            str,
+            _binaries,
+            (("YWJj", "", "AP8="), ("YQ==",) * 3),
+            ("YWJj", "YQ==", "Yg=="),
+            **_TEXT,
         ),
     )
 }

@@ -94,6 +94,12 @@ class FastPath:
         """Return the output of each of ``requests``; ``None`` if it is not aligned with rows."""
         return batch.split(output, requests)
 
+    def samples(self) -> list[bytes]:
+        """Return JSON requests in every form the signature allows; none without a signature."""
+        if self._tables is not None:
+            return self._tables.samples()
+        return [] if self._arrays is None else self._arrays.samples()
+
     def _decode(self, body: bytes, content_type: str | None) -> Decoded | None:
         if content_type != JSON and not _JSON_TYPE.fullmatch(content_type or ""):
             return None
@@ -123,8 +129,8 @@ class FastPath:
             if self._tables is None:
                 return None
             form, cells, rows = self._tables.decode(key, value, body)
-            irregular = cells.index is not None and list(cells.index) != list(range(rows))
-            group = (form, cells.index is None, repr(params), object() if irregular else None)
+            is_regular = cells.index is None or list(cells.index) == list(range(rows))
+            group = (form, cells.index is None, repr(params)) if is_regular else None
             return Decoded(form, cells, rows, params, group)
         if self._has_schema:
             if self._arrays is None:
@@ -135,8 +141,11 @@ class FastPath:
                 return None
             tensors, arrays, rows = untyped(value)
         shapes = tuple((array.dtype.str, array.shape[1:]) for array in arrays)
-        alone = None if {len(array) for array in arrays} == {rows} else object()
-        return Decoded(tensors, arrays, rows, params, (tensors, shapes, repr(params), alone))
+        is_aligned = {len(array) for array in arrays} == {rows}
+        if key == INSTANCES and not is_aligned:
+            return None
+        group_of = (tensors.names, shapes, repr(params)) if is_aligned else None
+        return Decoded(tensors, arrays, rows, params, group_of)
 
     def _accepts(self, params: Any) -> bool:
         """Return whether MLflow accepts ``params``; if not, it must tell the caller so."""

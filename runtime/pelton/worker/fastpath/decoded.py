@@ -31,15 +31,25 @@ class Form(Protocol):
 class Decoded:
     """One request, or several joined. Immutable.
 
+    Args:
+        form: of the input.
+        cells: of the input, in the form's terms; never written to.
+        rows: see attributes.
+        params: see attributes.
+        group: ``None`` if the request cannot be joined with any other.
+        unwrapped: see attributes.
+        enforce: see attributes.
+
     Attributes:
         rows: its number of rows; 1 where the input has none.
         params: the request's params, as sent.
         unwrapped: it is a unified LLM request, whose answer has no ``predictions`` around it.
         group: requests may be predicted together only if theirs are equal.
+        has_rows: it can be joined with others, and taken apart.
         enforce: MLflow's schema enforcement is still to be done, by ``PyFuncModel.predict``.
     """
 
-    __slots__ = ("cells", "enforce", "form", "group", "params", "rows", "unwrapped")
+    __slots__ = ("cells", "enforce", "form", "group", "has_rows", "params", "rows", "unwrapped")
 
     def __init__(
         self,
@@ -47,7 +57,7 @@ class Decoded:
         cells: Any,
         rows: int,
         params: Any,
-        group: Hashable,
+        group: Hashable = None,
         unwrapped: bool = False,
         enforce: bool = False,
     ) -> None:
@@ -55,7 +65,8 @@ class Decoded:
         self.cells = cells
         self.rows = rows
         self.params = params
-        self.group = group
+        self.has_rows = group is not None
+        self.group = object() if group is None else group
         self.unwrapped = unwrapped
         self.enforce = enforce
 
@@ -82,20 +93,20 @@ class Frames:
 class Tensors:
     """Requests whose input is one array, or a dict of arrays, with the rows along axis 0.
 
-    Args:
+    Attributes:
         names: of the arrays, in the order of the dict; ``None`` for a single array.
     """
 
     def __init__(self, names: tuple[str, ...] | None) -> None:
-        self._names = names
+        self.names = names
 
     def build(self, cells: list[Any], rows: int) -> Any:
         """See ``Form``."""
         del rows
-        if self._names is None:
+        if self.names is None:
             return np.array(cells[0], order="C")
         return {
-            name: np.array(cell, order="C") for name, cell in zip(self._names, cells, strict=True)
+            name: np.array(cell, order="C") for name, cell in zip(self.names, cells, strict=True)
         }
 
     def join(self, parts: Sequence[list[Any]]) -> list[Any]:

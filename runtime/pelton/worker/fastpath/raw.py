@@ -28,7 +28,7 @@ def unified(body: bytes, param_names: frozenset[str]) -> Decoded:
     document = parse_as_mlflow(body)
     data = {key: value for key, value in document.items() if key not in param_names}
     params = {key: value for key, value in document.items() if key in param_names}
-    return Decoded(_ALONE, data, 1, params, object(), unwrapped=True, enforce=True)
+    return Decoded(_ALONE, data, 1, params, unwrapped=True, enforce=True)
 
 
 def hinted(body: bytes) -> Decoded:
@@ -43,4 +43,4 @@ def hinted(body: bytes) -> Decoded:
     data, params = document["inputs"], document.get("params")
     if type(data) is list and data:
         return Decoded(_LISTS, data, len(data), params, ("list", repr(params)))
-    return Decoded(_ALONE, data, 1, params, object())
+    return Decoded(_ALONE, data, 1, params)

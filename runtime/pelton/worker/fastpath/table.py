@@ -62,9 +62,9 @@ class JsonTable(NamedTuple):
             raise Odd("unknown keys")
         labels, rows = value.get("columns"), value["data"]
         if labels is not None:
-            labels = tuple(labels)
-            if set(map(type, labels)) != {str}:
+            if type(labels) is not list or set(map(type, labels)) != {str}:
                 raise Odd("labels that are no strings")
+            labels = tuple(labels)
         if type(rows) is not list or set(map(type, rows)) != {list}:
             raise Odd("rows that are no lists")
         return cls(SPLIT, "rows", labels, rows, value.get("index"))
@@ -95,7 +95,7 @@ class TableSamples:
         self._table = table
         self._kinds = kinds
         self.turns = max(len(kind.samples) for kind in kinds if kind is not None)
-        self.counts = (1,) if table.shape == "row" else (1, 2, 3)
+        self.counts = (1,) if table.shape == "row" else (1, 3)
 
     def body(
         self, turn: int, count: int, floats: Sequence[Any] | None = None, index: Any = None
@@ -113,6 +113,12 @@ class TableSamples:
             shift = place % 3 if floats is None else 0
             columns.append([*column[shift:], *column[:shift]][:count])
         return json.dumps({self._table.key: self._value(columns, index)}).encode()
+
+    def probe(self) -> bytes:
+        """Return a request that most models can predict with."""
+        count = self.counts[-1]
+        columns = [list((kind.probes if kind else (1, 2, 3))[:count]) for kind in self._kinds]
+        return json.dumps({self._table.key: self._value(columns, None)}).encode()
 
     def _value(self, columns: list[Any], index: Any) -> Any:
         key, shape, labels, *_ = self._table

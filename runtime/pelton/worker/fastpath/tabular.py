@@ -8,7 +8,7 @@ rules of the installed mlflow and pandas are observed, not repeated here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,15 @@ from pelton.worker.fastpath.decoded import Frames
 from pelton.worker.fastpath.layout import FrameCells, Layout
 from pelton.worker.fastpath.likeness import same_input
 from pelton.worker.fastpath.plan import Plan
-from pelton.worker.fastpath.table import INPUTS, INSTANCES, SPLIT, JsonTable, TableSamples
+from pelton.worker.fastpath.table import INPUTS, INSTANCES, RECORDS, SPLIT, JsonTable, TableSamples
 from pelton.worker.fastpath.witness import Witness
 
 #: Most sets of columns of one endpoint that are compiled; what comes after goes to the oracle.
 _MAX_PLANS = 256
+
+#: Cells of float columns that show whether integers, and nulls, are taken for floats.
+_WHOLE = (2, -3, 2**53)
+_MISSING = (None, None, 1.5)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,20 @@ class Tables:
             raise Odd("a table that MLflow refuses, or that is decoded otherwise")
         cells, rows = plan.cells(table)
         return plan.form, cells, rows
+
+    def samples(self) -> list[bytes]:
+        """Return a request for each form of table that MLflow takes; none without a signature."""
+        if self._columns is None:
+            return []
+        kinds = {name: kind for name, kind in self._columns.kinds.items() if kind is not None}
+        if not self._columns.required.issubset(kinds):
+            return []
+        fewest = {name: kind for name, kind in kinds.items() if name in self._columns.required}
+        return [
+            TableSamples(table, list(some.values())).probe()
+            for some in ([kinds] if fewest in ({}, kinds) else [kinds, fewest])
+            for table in _forms(tuple(some) if self._columns.are_named else None, len(some))
+        ]
 
     def _plan(self, table: JsonTable) -> Plan | None:
         known: Any = table[:3]
@@ -141,15 +159,10 @@ class Tables:
                 return None
         if self._columns is not None:  # else it is for pandas to infer what mixed columns are
             types: list[type] = []
-            for kind, cells in ((int, (2, -3, 2**53)), (NULL, (None, None, 1.5))):
-                trial = plan(*types, kind)
-                bodies = [
-                    samples.body(0, count, floats=floats)
-                    for count in samples.counts
-                    for floats in (cells, cells[::-1])
-                ]
-                if all(self._agrees(trial, body) for body in bodies):
-                    types.append(kind)
+            for cell, floats in ((int, _WHOLE), (NULL, _MISSING)):
+                bodies = [samples.body(0, count, floats=floats) for count in samples.counts]
+                if all(self._agrees(plan(*types, cell), body) for body in bodies):
+                    types.append(cell)
             made = plan(*types)
         if table.key == SPLIT:
             made.takes_index = True
@@ -175,6 +188,22 @@ class Tables:
         if handed is None or type(handed.data) is not pd.DataFrame:
             return None
         return handed.data
+
+
+def _forms(labels: tuple[str, ...] | None, width: int) -> Iterator[JsonTable]:
+    """Yield every form of table with these columns; MLflow may refuse some."""
+    yield JsonTable(SPLIT, "rows", labels, None)
+    if labels is None:
+        yield JsonTable(INPUTS, "rows", None, None)
+        yield JsonTable(INSTANCES, "rows", None, None)
+    else:
+        yield JsonTable(RECORDS, "records", labels, None)
+        for key in (INPUTS, INSTANCES):
+            for shape in ("columns", "records", "row"):
+                yield JsonTable(key, shape, labels, None)
+    if width == 1:
+        yield JsonTable(INPUTS, "column", None, None)
+        yield JsonTable(INSTANCES, "column", None, None)
 
 
 def _order(

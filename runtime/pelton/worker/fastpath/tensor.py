@@ -109,20 +109,34 @@ class Arrays:
                     return False
         return True
 
-    def _sample(self, key: str, shape: str, turn: int, count: int) -> bytes:
-        tensors = []
+    def samples(self) -> list[bytes]:
+        """Return a request for each form of tensor that MLflow takes."""
+        if None in self._kinds:
+            return []
+        shapes = ("named", "records") if self._names else ("bare",)
+        return [
+            self._sample(key, shape, None, 3) for shape in shapes for key in (INPUTS, INSTANCES)
+        ]
+
+    def _sample(self, key: str, shape: str, turn: int | None, count: int) -> bytes:
+        """Return a request of ``count`` rows, of tame values if ``turn`` is ``None``."""
+        tensors: list[Any] = []
         for spec, kind in zip(self._specs, self._kinds, strict=True):
             assert kind is not None
             lengths = [count if spec.shape[0] == -1 else spec.shape[0]]
             lengths += [2 if length == -1 else length for length in spec.shape[1:]]
-            cells = kind.samples[turn % len(kind.samples)]
-            flat = np.resize(np.array(cells, dtype=object), int(np.prod(lengths)))
-            tensors.append(flat.reshape(lengths).tolist())
+            cells = kind.probes if turn is None else kind.samples[turn % len(kind.samples)]
+            # One more than the samples have, so that no two rows are alike.
+            size = int(np.prod(lengths))
+            flat = np.resize(np.array([*cells, cells[0]], dtype=object), size + len(lengths))
+            tensors.append(flat[len(tensors) :][:size].reshape(lengths).tolist())
         value: Any = tensors[0]
         if shape == "named":
             value = dict(zip(self._names, tensors, strict=True))
         elif shape == "records":
-            value = [dict(zip(self._names, row, strict=True)) for row in zip(*tensors, strict=True)]
+            value = [
+                dict(zip(self._names, row, strict=True)) for row in zip(*tensors, strict=False)
+            ]
         return json.dumps({key: value}).encode()
 
 
@@ -151,12 +165,12 @@ def _kind(dtype: np.dtype[Any]) -> Kind | None:
     """Return what a tensor of ``dtype`` takes; ``None`` if only MLflow decodes it."""
     if dtype.kind == "f" and dtype.itemsize <= 8:
         base = KINDS["double" if dtype.itemsize == 8 else "float"]
-        samples = ((1.5, -2.25e-7, 3e4), (0.1, 7, -0.0, 2))
+        samples = ((1.5, -2.25e-7, 3e4), (0.1, 7, -0.0))
 
         def floats(cells: Sequence[Any]) -> Array:
             return np.array(cells, dtype=dtype)
 
-        return Kind(str(dtype), base.admits | {int}, floats, samples)  # type: ignore[arg-type]
+        return Kind(str(dtype), base.admits | {int}, floats, samples, base.probes)
     if dtype.kind in "iu":
         low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
@@ -165,7 +179,8 @@ def _kind(dtype: np.dtype[Any]) -> Kind | None:
                 raise Odd("an integer out of range")
             return np.array(cells, dtype=dtype)
 
-        return Kind(str(dtype), frozenset({int}), integers, ((0, low, high), (1, 0, 1)))
+        ranges = ((0, low, high), (1, 0, 1))
+        return Kind(str(dtype), frozenset({int}), integers, ranges, (0, 1, 2))
     if dtype.kind == "b":
         return KINDS["boolean"]
     return None

@@ -16,6 +16,8 @@ from mlflow.pyfunc import PyFuncModel, scoring_server
 
 JSON = "application/json"
 
+_REMARKING = ("mlflow.models.utils", "mlflow.pyfunc", "mlflow.pyfunc.scoring_server")
+
 
 class Handed(NamedTuple):
     """The arguments of the flavour's predict."""
@@ -66,7 +68,7 @@ class Witness:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep MLflow's remarks on our samples out of the log."""
-    loggers = [logging.getLogger(name) for name in ("mlflow.models.utils", "mlflow.pyfunc")]
+    loggers = [logging.getLogger(name) for name in _REMARKING]
     before = [logger.disabled for logger in loggers]
     for logger in loggers:
         logger.disabled = True
