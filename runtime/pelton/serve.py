@@ -23,6 +23,7 @@ from pelton.errors import (
 from pelton.frontend.app import build_app
 from pelton.frontend.exchange import Desk
 from pelton.frontend.invocations import Invocations
+from pelton.frontend.lane import protocol_class
 from pelton.frontend.management.access import Access
 from pelton.frontend.management.logs import LogRing
 from pelton.frontend.management.routes import Management
@@ -85,7 +86,8 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
         settings.entity.name, Access(settings.http.token), metrics, LogRing.attached()
     )
     app = build_app(invocations, served, metrics, settings.entity.name, management.routes())
-    http = HttpServer(app, sock, settings.http.keep_alive)
+    protocol = protocol_class(app, desk, settings.http.body_timeout)
+    http = HttpServer(app, sock, settings.http.keep_alive, protocol)
     stop = asyncio.Event()
     signals = _Signals(stop)
     http_task = asyncio.ensure_future(http.run())
@@ -99,11 +101,16 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
     from pelton.supervisor.endpoint import ManagedEndpoint
     from pelton.supervisor.gauges import Gauges
     from pelton.supervisor.supervisor import Supervisor
+    from pelton.supervisor.triggers import Triggers
 
     supervisor = Supervisor(settings, model_uri, dispatcher, metrics, time.monotonic)
     metrics.add_collector(Gauges(supervisor, dispatcher, time.monotonic).collect)
     served.become(supervisor)
     management.managed = ManagedEndpoint(supervisor, time.monotonic)
+    triggers = Triggers(supervisor, time.monotonic)
+    signals.on_hangup = triggers.request_reload
+    triggering = asyncio.ensure_future(triggers.run())
+    triggering.add_done_callback(_triggers_ended)
 
     def ready() -> None:
         log.info("server.ready %s", kv(url=url, seconds=time.monotonic() - started))
@@ -119,6 +126,7 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
         else:
             await _shut_down(supervisor, http, settings, model_side, desk)
     finally:
+        triggering.cancel()
         stopping.cancel()
         model_side.cancel()
         with contextlib.suppress(BaseException):
@@ -200,12 +208,20 @@ class _Loading:
         return str(getattr(self._served, "served_entity_name", "model"))
 
 
+def _triggers_ended(triggering: asyncio.Future[None]) -> None:
+    if not triggering.cancelled() and triggering.exception() is not None:
+        log.error("triggers.failed", exc_info=triggering.exception())
+
+
 class _Signals:
-    """SIGTERM and SIGINT shut down; a second one kills."""
+    """SIGTERM and SIGINT shut down; a second one kills. SIGHUP reloads."""
 
     def __init__(self, stop: asyncio.Event) -> None:
         self._stop = stop
         self._loop = asyncio.get_running_loop()
+        # Before there is anything that could be reloaded, there is no need to either.
+        self.on_hangup: Callable[[], None] = lambda: log.info("reload.refused reason=starting")
+        self._loop.add_signal_handler(signal.SIGHUP, lambda: self.on_hangup())
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._received, number)
 
@@ -218,5 +234,5 @@ class _Signals:
         self._stop.set()
 
     def restore(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             self._loop.remove_signal_handler(number)

@@ -15,6 +15,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+BODY_TIMEOUT: Final = (
+    "The request body did not arrive in time. Send it faster, or raise --body-timeout."
+)
 # What may stand in a response header and a log line.
 _REQUEST_ID: Final = re.compile(r"^[\x21-\x7e]{1,128}$")
 
@@ -91,9 +94,7 @@ class Invocations:
             async with asyncio.timeout_at(until):
                 message = await receive()
         except TimeoutError:
-            raise BodyTimeout(
-                "The request body did not arrive in time. Send it faster, or raise --body-timeout."
-            ) from None
+            raise BodyTimeout(BODY_TIMEOUT) from None
         if message["type"] == "http.disconnect":
             raise ClientDisconnected("The client left before its request was complete.")
         return message

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 
@@ -41,13 +41,20 @@ class HttpServer:
         app: the ASGI application.
         sock: a bound socket.
         keep_alive_s: an idle connection is closed after so many seconds.
+        protocol: speaks HTTP on a connection.
     """
 
-    def __init__(self, app: Any, sock: socket.socket, keep_alive_s: float) -> None:
+    def __init__(
+        self,
+        app: Any,
+        sock: socket.socket,
+        keep_alive_s: float,
+        protocol: type[asyncio.Protocol] | Literal["httptools"] = "httptools",
+    ) -> None:
         config = uvicorn.Config(
             app,
             loop="none",  # the loop runs already
-            http="httptools",
+            http=protocol,
             ws="none",
             lifespan="off",
             log_config=None,

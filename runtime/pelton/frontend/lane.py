@@ -1,0 +1,233 @@
+"""The short way of an invocation: from the HTTP parser to the queue and back, without ASGI.
+
+A request for the model needs no scope, no task and no future: its headers decide admission, its
+body goes to the queue, and the answer is written by the callback that brings it. Everything else
+is uvicorn's and Starlette's. What both ways share is ``exchange``; one suite tests both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from pelton.errors import BodyTimeout, PeltonError
+from pelton.frontend.exchange import Desk, Exchange
+from pelton.frontend.invocations import BODY_TIMEOUT, Head, read_head
+from pelton.frontend.problems import Response
+
+if TYPE_CHECKING:
+    from pelton.frontend.app import App
+
+# After an early refusal what is still coming is read and thrown away for so long: closing at
+# once would reset the connection and lose the answer.
+_LINGER_S: Final = 5.0
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class LaneProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with the short way in it. ``protocol_class`` fills in the attributes."""
+
+    app_routes: App
+    desk: Desk
+    body_timeout_s: float
+
+    def on_message_begin(self) -> None:
+        """Begin a request; its ASGI scope is made only if it goes that way."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
+    def on_headers_complete(self) -> None:
+        """Choose the way, and on the short one decide admission."""
+        cycle = self.cycle
+        is_free = cycle is None or cycle.response_complete
+        if not is_free or not self._is_invocation():
+            url, headers, expect = self.url, self.headers, self.expect_100_continue
+            super().on_message_begin()
+            self.url, self.expect_100_continue = url, expect
+            self.headers = self.scope["headers"] = headers
+            super().on_headers_complete()
+            return
+        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        invocation = _Invocation(self, read_head(self.headers), keep_alive)
+        self.cycle = invocation  # type: ignore[assignment]
+        invocation.admit(self.expect_100_continue)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        cycle: Any = self.cycle
+        if type(cycle) is _Invocation:
+            cycle.on_body(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is complete."""
+        cycle: Any = self.cycle
+        if type(cycle) is _Invocation:
+            cycle.on_complete()
+        else:
+            super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        cycle: Any = self.cycle
+        if type(cycle) is _Invocation:
+            cycle.on_lost()
+        super().connection_lost(exc)
+
+    def _is_invocation(self) -> bool:
+        if self.parser.get_method() != b"POST" or self.parser.should_upgrade():
+            return False
+        url = self.url
+        if url == b"/invocations":
+            return True
+        path = httptools.parse_url(url).path.decode("ascii")
+        return "%" not in path and self.app_routes.is_invocation("POST", path)
+
+
+class _NoEvent:
+    """Stands for the event that uvicorn sets for an ASGI cycle."""
+
+    def set(self) -> None:
+        pass
+
+
+class _Invocation:
+    """One request on the short way; looks like uvicorn's cycle to the code of the base class."""
+
+    __slots__ = (
+        "_body",
+        "_chunks",
+        "_exchange",
+        "_head",
+        "_protocol",
+        "_received",
+        "_timer",
+        "disconnected",
+        "is_complete",
+        "keep_alive",
+        "response_complete",
+    )
+
+    message_event = _NoEvent()
+
+    def __init__(self, protocol: LaneProtocol, head: Head, keep_alive: bool) -> None:
+        self._protocol = protocol
+        self._head = head
+        self._exchange = Exchange(protocol.desk, head.request_id)
+        self._body: bytes | bytearray = b""
+        self._received = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self.keep_alive = keep_alive
+        self.response_complete = False
+        self.disconnected = False
+        self.is_complete = False
+
+    def admit(self, expects_continue: bool) -> None:
+        """Decide on the headers alone."""
+        try:
+            self._exchange.admit(self._head.content_length, self._head.timeout)
+        except PeltonError as error:
+            self._respond(self._exchange.refuse(error))
+            return
+        if expects_continue:
+            self._protocol.transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body; of a refused request it is thrown away."""
+        if self.response_complete:
+            return
+        if not self._received:
+            self._body = body
+        elif isinstance(self._body, bytearray):
+            self._body += body
+        else:
+            self._body = bytearray(self._body) + body
+        self._received += len(body)
+        if self._received > self._protocol.desk.max_payload_bytes:
+            self._respond(self._exchange.refuse(self._exchange.too_large(self._received)))
+        elif self._timer is None and self._received != self._head.content_length:
+            self._wait_for_more()
+
+    def on_complete(self) -> None:
+        """The body is whole: queue it."""
+        self.is_complete = True
+        self._stop_timer()
+        if self.response_complete:
+            self._close_if_done()
+            return
+        body, self._body = self._body, b""
+        try:
+            self._exchange.submit(body, self._head.content_type, self._respond)
+        except PeltonError as error:
+            self._respond(self._exchange.refuse(error))
+
+    def on_lost(self) -> None:
+        """The client has gone: what waits is never run."""
+        self._stop_timer()
+        if not self.response_complete:
+            self.response_complete = self.disconnected = True
+            self._exchange.disconnected()
+
+    def _wait_for_more(self) -> None:
+        exchange = self._exchange
+        loop = self._protocol.loop
+        until = min(exchange.started + self._protocol.body_timeout_s, exchange.deadline)
+        self._timer = loop.call_later(max(0.0, until - exchange.started), self._too_slow)
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if not self.response_complete:
+            self._respond(self._exchange.refuse(BodyTimeout(BODY_TIMEOUT)))
+
+    def _respond(self, response: Response) -> None:
+        """Write the answer, in one system call where it is small."""
+        self._stop_timer()
+        protocol = self._protocol
+        transport = protocol.transport
+        self.response_complete = True
+        if transport.is_closing():
+            return
+        announced = False
+        lines = [STATUS_LINE[response.status]]
+        for name, value in response.headers:
+            lines += (name, b": ", value, b"\r\n")
+            if name == b"connection" and value == b"close":
+                self.keep_alive = False
+                announced = True
+        if not (self.keep_alive or announced):
+            lines.append(b"connection: close\r\n")
+        lines.append(b"\r\n")
+        body = response.body
+        if len(body) > HIGH_WATER_LIMIT:
+            transport.writelines([b"".join(lines), body])
+        else:
+            lines.append(bytes(body))
+            transport.write(b"".join(lines))
+        if self.is_complete:
+            self._close_if_done()
+        else:  # the client is still sending: throw that away for a while
+            self.keep_alive = False
+            self._timer = protocol.loop.call_later(_LINGER_S, transport.close)
+
+    def _close_if_done(self) -> None:
+        if self.keep_alive:
+            self._protocol.on_response_complete()
+        else:
+            self._protocol.transport.close()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def protocol_class(app: App, desk: Desk, body_timeout_s: float) -> type[LaneProtocol]:
+    """Return the protocol class for uvicorn's configuration."""
+    attributes = {"app_routes": app, "desk": desk, "body_timeout_s": body_timeout_s}
+    return type("PeltonProtocol", (LaneProtocol,), attributes)
