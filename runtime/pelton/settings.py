@@ -154,6 +154,12 @@ class Updates:
     watch: float = _option(
         0.0, duration, "look for a new version (alias, latest, local folder) so often; 0 is never"
     )
+    snapshot_limit: int = _option(
+        256 * 1024**2,
+        size,
+        "a local model folder up to this size is copied before it is served, so that it may be"
+        " overwritten; a larger one only with --watch, or where the file system shares blocks",
+    )
     verify_against_active: float = _option(
         0.0,
         float,

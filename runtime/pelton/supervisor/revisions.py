@@ -12,6 +12,7 @@ from pelton import platform
 from pelton.batching.dispatch import Dispatcher
 from pelton.deadline import Clock
 from pelton.environment import artifacts, interpreter
+from pelton.environment.uri import local_path
 from pelton.errors import (
     ConfigError,
     PeltonError,
@@ -24,6 +25,7 @@ from pelton.settings import Entity, Settings
 from pelton.supervisor import memory, rollout, verify
 from pelton.supervisor.pool import Pool
 from pelton.supervisor.revision import Revision
+from pelton.supervisor.snapshot import Snapshots
 from pelton.telemetry.logging import kv
 from pelton.telemetry.metrics import Metrics
 
@@ -58,6 +60,11 @@ class Revisions:
         self.last_rejected: Revision | None = None
         self.history: list[Revision] = []
         self.settled = asyncio.Event()
+        self._snapshots = Snapshots(
+            settings.updates.cache_dir,
+            settings.updates.snapshot_limit,
+            watched=settings.updates.watch > 0,
+        )
         self._model_uri = model_uri
         self._metrics = metrics
         self._clock = clock
@@ -200,7 +207,7 @@ class Revisions:
             revision.pool.kill()
             await revision.pool.wait_gone()
         if self.updating is None:
-            self.settled.set()
+            self._settle()
 
     # Rolling out
 
@@ -220,6 +227,9 @@ class Revisions:
         pool = revision.pool = self._new_pool(revision)
         step = self._plan_rollout(revision, old)
         await pool.start(step)
+        if revision.fingerprint is not None:
+            assert revision.model is not None
+            await self._snapshots.check_unchanged(revision.model, revision.fingerprint)
         self._prove(revision, old)
         revision.is_taking_over = True
         await self._take_over(revision, old, step)
@@ -239,7 +249,10 @@ class Revisions:
         """Bring the model's files and its Python environment here."""
         cache_dir = self.settings.updates.cache_dir.expanduser()
         if revision.model is None:
-            revision.model = await artifacts.resolve(revision.uri, cache_dir, on_progress=_progress)
+            model = await artifacts.resolve(revision.uri, cache_dir, on_progress=_progress)
+            if local_path(revision.uri) is not None:
+                model, revision.fingerprint = await self._snapshots.secure(model)
+            revision.model = model
         found = await interpreter.prepare(
             revision.model,
             mode=cast(interpreter.Mode, revision.entity.env),
@@ -385,7 +398,14 @@ class Revisions:
             self.history = [*others, old][-KEPT_REVISIONS:]
             self._start_task(self._retire(old))
         self._on_ready_change()
+        self._settle()
+
+    def _settle(self) -> None:
         self.settled.set()
+        if not self._stopping:
+            remembered = (*self.history, self.active, self.last_rejected)
+            self._snapshots.keep_only(r.model for r in remembered if r is not None)
+            self._start_task(self._snapshots.prune())
 
     async def _retire(self, revision: Revision) -> None:
         assert revision.pool is not None
