@@ -145,6 +145,7 @@ MODELS: Final[dict[str, Callable[[Path], None]]] = {
     "echo": save_echo,
     "fixed": lambda path: save_timed(path, 0.020, 0.0005),
     "slow": lambda path: save_timed(path, 0.250, 0.0),
+    "ten": lambda path: save_timed(path, 0.010, 0.0),
     "fifty": lambda path: save_timed(path, 0.050, 0.0),
     "large": lambda path: save_arrays(path, 400),
 }
