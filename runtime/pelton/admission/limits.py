@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Refusal(Enum):
@@ -15,8 +16,7 @@ class Refusal(Enum):
     DEADLINE_UNMEETABLE = "deadline_unmeetable"
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(NamedTuple):
     """What the decision depends on.
 
     Attributes:

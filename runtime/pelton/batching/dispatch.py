@@ -54,6 +54,7 @@ class Lane:
         self._dispatcher = dispatcher
         self._slot = slot
         self._started_at = 0.0
+        self._earliest = 0.0
         self._batch: list[Entry] = []
         self._running: dict[int, Entry] = {}
         self._is_cancelled = False
@@ -93,7 +94,7 @@ class Lane:
             self._dispatcher.end(entry, answer)
         if self._running:
             # The last one that anybody waited for may have been answered after another's deadline.
-            if any(other.deadline <= now for other in self._running.values()):
+            if self._earliest <= now:
                 self.expired()
         else:
             self._dispatcher.pace.observe(now - self._started_at, len(self._batch))
@@ -120,6 +121,7 @@ class Lane:
         self._batch = batch
         self._is_cancelled = False
         self._started_at = now
+        self._earliest = min([entry.deadline for entry in batch])
         for entry in batch:
             entry.stage = Stage.RUNNING
             entry.started_at = now
@@ -181,6 +183,8 @@ class Dispatcher:
         """
         if self._refuse is not None:
             raise self._refuse()
+        if len(self._idle) > self._queued:  # as `decide` would find, for the common case
+            return
         load = self.load()
         refusal = self._limits.decide(load, deadline - self.clock())
         if refusal is None:

@@ -11,8 +11,7 @@ answer); the flag LAST ends it, so that an answer may be streamed.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pelton.errors import FrameError
 
@@ -22,8 +21,7 @@ MAX_PAYLOAD_BYTES: Final = 2**31 - 1
 LAST: Final = 0x01
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """One message as it crosses the channel.
 
     Attributes:
@@ -80,6 +78,8 @@ class FrameReader:
         """
         frames: list[Frame] = []
         view = memoryview(data)
+        if self._payload is None and not self._head:
+            view = view[self._take_whole(data, frames) :]
         while len(view) or self._payload is not None:
             if self._payload is None:
                 taken = min(HEADER_BYTES - len(self._head), len(view))
@@ -98,6 +98,22 @@ class FrameReader:
                 break
             frames.append(self._finish(payload))
         return frames
+
+    def _take_whole(self, data: bytes | bytearray | memoryview, frames: list[Frame]) -> int:
+        """Cut off the frames that lie whole in ``data``; returns the bytes they take."""
+        at, end = 0, len(data)
+        while end - at >= HEADER_BYTES:
+            size, kind, flags, meta_bytes, id = HEADER.unpack_from(data, at)
+            if size > self._max_payload_bytes or meta_bytes > size:
+                break  # the slow way says what is wrong
+            body_at = at + HEADER_BYTES + meta_bytes
+            next_at = at + HEADER_BYTES + size
+            if next_at > end:
+                break
+            meta = bytes(data[at + HEADER_BYTES : body_at])
+            frames.append(Frame(kind, id, meta, bytes(data[body_at:next_at]), flags))
+            at = next_at
+        return at
 
     def _begin(self) -> None:
         size, self._kind, self._flags, self._meta_bytes, self._id = HEADER.unpack(self._head)

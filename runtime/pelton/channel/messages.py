@@ -27,7 +27,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pelton.channel.frames import LAST, Frame
 
@@ -129,8 +129,7 @@ def read_request(frame: Frame) -> tuple[float, str | None]:
     return deadline, frame.meta[_REQUEST_META.size :].decode("latin-1") if has_type else None
 
 
-@dataclass(frozen=True)
-class AnswerMeta:
+class AnswerMeta(NamedTuple):
     """What an answer says beside its body.
 
     Attributes:
@@ -152,7 +151,6 @@ class AnswerMeta:
 
 PATHS: Final = ("oracle", "fast", "cancelled")
 _ANSWER_META: Final = struct.Struct("<HBHfff")
-_MEDIA_TYPES: Final[dict[bytes, str]] = {}
 
 
 def answer_frame(
@@ -170,12 +168,7 @@ def answer_frame(
 def read_answer(frame: Frame) -> AnswerMeta:
     """Return the metadata of an ANSWER frame."""
     status, path, batch_size, decode_s, predict_s, encode_s = _ANSWER_META.unpack_from(frame.meta)
-    raw = frame.meta[_ANSWER_META.size :]
-    media_type = _MEDIA_TYPES.get(raw)
-    if media_type is None:
-        media_type = raw.decode("latin-1")
-        if len(_MEDIA_TYPES) < 64:  # a model cannot fill it: media types come from mlflow
-            _MEDIA_TYPES[raw] = media_type
+    media_type = frame.meta[_ANSWER_META.size :].decode("latin-1")
     return AnswerMeta(status, media_type, decode_s, predict_s, encode_s, batch_size, path)
 
 

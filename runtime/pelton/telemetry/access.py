@@ -8,8 +8,6 @@ import sys
 import time
 from typing import NamedTuple
 
-from pelton.telemetry.logging import kv
-
 _FLUSH_S = 0.1
 
 
@@ -55,20 +53,25 @@ class AccessLog:
             sys.stderr.write("".join(self._line(at, access) for at, access in pending))
             sys.stderr.flush()
 
-    def _line(self, at: float, access: Access) -> str:
-        fields: dict[str, object] = {
-            key: round(value * 1000, 3) if key.endswith("_s") else value
-            for key, value in access._asdict().items()
-        }
-        fields = {
-            (key[:-2] + "_ms" if key.endswith("_s") else key): value
-            for key, value in fields.items()
-            if value != ""
-        }
+    def _line(self, at: float, a: Access) -> str:
         stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at))}.{int(at % 1 * 1000):03d}Z"
         if self._as_json:
-            return (
-                json.dumps({"time": stamp, "level": "info", "event": "request.done", **fields})
-                + "\n"
-            )
-        return f"{stamp} INFO request.done {kv(**fields)}\n"
+            fields = {
+                (key[:-2] + "_ms" if key.endswith("_s") else key): (
+                    round(value * 1000, 3) if key.endswith("_s") else value
+                )
+                for key, value in a._asdict().items()
+                if value != ""
+            }
+            entry = {"time": stamp, "level": "info", "event": "request.done", **fields}
+            return json.dumps(entry) + "\n"
+        # No value can hold a blank or a quote: ids are checked at the edge, the rest is ours.
+        worker = f" worker={a.worker}" if a.worker else ""
+        return (
+            f"{stamp} INFO request.done request_id={a.request_id} route={a.route}"
+            f" status={a.status} outcome={a.outcome} total_ms={a.total_s * 1000:.3f}"
+            f" queue_ms={a.queue_s * 1000:.3f} decode_ms={a.decode_s * 1000:.3f}"
+            f" predict_ms={a.predict_s * 1000:.3f} encode_ms={a.encode_s * 1000:.3f}"
+            f" batch={a.batch}{worker} path={a.path} bytes_in={a.bytes_in}"
+            f" bytes_out={a.bytes_out}\n"
+        )

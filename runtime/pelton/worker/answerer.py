@@ -10,8 +10,7 @@ import contextvars
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pelton.channel.messages import PATHS, AnswerMeta
 from pelton.worker.model import Answer, LoadedModel
@@ -26,8 +25,7 @@ Reply = Callable[[Sequence[tuple[int, AnswerMeta, bytes]]], None]
 """Sends answers: (request id, metadata, body) each."""
 
 
-@dataclass(frozen=True)
-class WorkerRequest:
+class WorkerRequest(NamedTuple):
     """One request as it came out of the channel.
 
     Attributes:
