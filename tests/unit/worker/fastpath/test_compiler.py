@@ -114,7 +114,7 @@ def test_compiling_runs_no_code_of_the_model() -> None:
         def predict(self, data: Any, params: Any = None) -> Any:
             raise AssertionError
 
-    fast = compiled(pyfunc(Untouched(), columns(a="double", b="string")))
+    fast = compiled(pyfunc(Untouched(), columns(a="double", b="double")))
 
     assert all(fast.decode(body, JSON) for body in fast.samples())
 

@@ -81,6 +81,13 @@ def test_a_float_that_may_have_been_an_integer_is_uncertain(value: Any) -> None:
     assert not document.is_certain(value)
 
 
+def test_an_integer_beyond_64_bits_is_read_alike_or_uncertain() -> None:
+    for number in (2**64, -(2**63) - 1, 10**30):
+        read = document.parse(b"[%d]" % number)
+        assert read == [number]
+        assert type(read[0]) is int or not document.is_certain(read)
+
+
 def test_deep_nesting_is_uncertain() -> None:
     assert document.is_certain(json.loads("[" * 60 + "]" * 60))
     assert not document.is_certain(json.loads("[" * 70 + "]" * 70))

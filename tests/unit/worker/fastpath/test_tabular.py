@@ -112,7 +112,6 @@ DECLINED = [
     {"inputs": {"a": [1.5], "b": [2, 3]}},
     {"inputs": 3},
     {"inputs": [{"a": 1, "b": 1}], "instances": []},
-    {"dataframe_records": [{"a": 1.5, "b": 2}], "id": 2**70},
 ]
 
 
