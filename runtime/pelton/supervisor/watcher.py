@@ -10,7 +10,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from pelton.environment.artifacts import resolve_version
 from pelton.environment.fetcher import Fetcher
@@ -20,7 +20,7 @@ from pelton.errors import ModelUriError, UpdateConflict
 from pelton.lifecycle import RevisionState
 from pelton.supervisor.lookout import Lookout, delay_s
 from pelton.supervisor.revision import Revision
-from pelton.supervisor.revisions import Revisions, first_line
+from pelton.supervisor.revisions import first_line
 from pelton.supervisor.snapshot import survey
 from pelton.telemetry.logging import kv
 
@@ -33,6 +33,17 @@ Ask = Callable[[str], Awaitable[str]]
 """Returns what a URI means now, or raises ModelUriError."""
 
 
+class Updates(Protocol):
+    """What the watcher wants of ``Revisions``."""
+
+    active: Revision | None
+    last_rejected: Revision | None
+    settled: asyncio.Event
+
+    def begin_update(self) -> Revision:
+        """Begin to roll out what the active revision's URI means now."""
+
+
 class Watcher:
     """Owned by the supervisor's event loop.
 
@@ -42,7 +53,7 @@ class Watcher:
         ask: what an alias means now; without one a child process with mlflow in it is kept.
     """
 
-    def __init__(self, revisions: Revisions, interval_s: float, ask: Ask | None = None) -> None:
+    def __init__(self, revisions: Updates, interval_s: float, ask: Ask | None = None) -> None:
         self._revisions = revisions
         self._interval_s = interval_s
         self._fetcher = Fetcher()
