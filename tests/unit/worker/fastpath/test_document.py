@@ -84,7 +84,7 @@ def test_a_float_that_may_have_been_an_integer_is_uncertain(value: Any) -> None:
 def test_an_integer_beyond_64_bits_is_read_alike_or_uncertain() -> None:
     for number in (2**64, -(2**63) - 1, 10**30):
         read = document.parse(b"[%d]" % number)
-        assert read == [number]
+        assert float(read[0]) == float(number)
         assert type(read[0]) is int or not document.is_certain(read)
 
 
