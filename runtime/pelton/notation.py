@@ -89,5 +89,5 @@ def show(value: Any) -> str:
                 return f"{value // 1024**power}{unit}"
         return str(value)
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.15g}"
     return "" if value is None else str(value)
