@@ -69,6 +69,7 @@ class LoadSpec:
         name: the worker's name, for logs and ``ps``.
         model_path: local folder with the MLmodel file.
         slots: requests it runs at a time, each in its own thread.
+        threads: native threads that a forked worker's libraries may use.
         endpoint: name of the endpoint, for the model's prediction context.
         warmup_timeout_s: a warm-up prediction longer than this is a failure.
         python_paths: folders to append to ``sys.path`` (``--env local`` only).
@@ -85,6 +86,7 @@ class LoadSpec:
     name: str
     model_path: str
     slots: int = 1
+    threads: int = 1
     endpoint: str = ""
     warmup_timeout_s: float = 60.0
     python_paths: list[str] = field(default_factory=list)

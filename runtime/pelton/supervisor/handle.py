@@ -332,8 +332,18 @@ class WorkerHandle:
         self._lost = True
         if self._returncode is not None:
             self._end()
-        else:  # on its way out; a worker that only lost its channel is of no use either
-            self._loop.call_later(0.5, self.process.kill)
+        else:  # on its way out, most likely
+            self._loop.call_later(0.5, self._outlived_channel)
+
+    def _outlived_channel(self) -> None:
+        """A worker that has only lost its channel is of no use either."""
+        if self._returncode is None:
+            self.kill(
+                WorkerCrashed(
+                    "The worker that had this request closed its connection to the server. The"
+                    " model closes descriptors that are not its own, most likely."
+                )
+            )
 
     def _exited(self, exited: asyncio.Future[int]) -> None:
         self._returncode = exited.result()

@@ -40,7 +40,6 @@ class PoolPlan:
         python: interpreter of the model's environment.
         isolated: whether that is another one than the server's.
         spec: what each worker loads; its name is a prefix.
-        threads: native threads a worker's libraries may use.
         max_batch: requests that may be predicted together, where that is proven safe.
         max_batch_bytes: bytes of their bodies.
         environ: variables besides the server's own.
@@ -50,7 +49,6 @@ class PoolPlan:
     python: Path
     isolated: bool
     spec: LoadSpec
-    threads: int
     max_batch: int
     max_batch_bytes: int = 16 * 1024 * 1024
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -266,7 +264,7 @@ class Pool:
     def _new_template(self) -> Template:
         """Start a fork server; it imports the libraries and waits to be told to load."""
         name = f"{self._next_name()}-fork"
-        process = spawn(self.plan.python, name, self._environ(), template=True)
+        process = spawn(self.plan.python, name, self._environ(template=True), template=True)
         return Template(process, replace(self.plan.spec, name=name))
 
     async def _renew_template(self, error: PeltonError | None) -> None:
@@ -350,9 +348,13 @@ class Pool:
             self._ready_changed()
         return worker
 
-    def _environ(self) -> dict[str, str]:
-        environ = {**os.environ, **self.plan.environ}
-        return worker_environ(environ, self.plan.threads, isolated=self.plan.isolated)
+    def _environ(self, *, template: bool = False) -> dict[str, str]:
+        return worker_environ(
+            {**os.environ, **self.plan.environ},
+            self.plan.spec.threads,
+            isolated=self.plan.isolated,
+            template=template,
+        )
 
     # Keeping
 

@@ -14,6 +14,13 @@ from pathlib import Path
 
 from pelton.telemetry.output import OutputReader
 
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
 _WORKER_ROOT = Path(__file__).resolve().parents[1] / "worker"
 # Nothing of the server's environment may reach a worker in another environment.
 _SERVER_VARIABLES = (
@@ -23,6 +30,9 @@ _SERVER_VARIABLES = (
     "VIRTUAL_ENV",
     "__PYVENV_LAUNCHER__",
 )
+
+
+_REAPED_S = 2.0
 
 
 class WorkerFds:
@@ -59,19 +69,26 @@ class WorkerProcess:
         name: for the lines it prints.
         popen: the child, where it is a direct one; a forked worker's exit status comes from the
             fork server by ``set_returncode``.
+        reaper: done when that fork server has ended, and nobody will say any more.
 
     Attributes:
         exited: done when the process has ended; the exit status as ``subprocess`` gives it.
     """
 
     def __init__(
-        self, pid: int, fds: WorkerFds, name: str, popen: subprocess.Popen[bytes] | None = None
+        self,
+        pid: int,
+        fds: WorkerFds,
+        name: str,
+        popen: subprocess.Popen[bytes] | None = None,
+        reaper: asyncio.Future[int] | None = None,
     ) -> None:
         self.pid = pid
         self.name = name
         self.sock = fds.sock
         self._lifeline: int | None = fds.lifeline
         self._popen = popen
+        self._reaper = reaper
         self._loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[int] = self._loop.create_future()
         self.last_signal: int | None = None
@@ -119,10 +136,12 @@ class WorkerProcess:
             self._pidfd = None
         if self._popen is not None:
             self._finish(self._popen.wait())
+        elif self._reaper is None or self._reaper.done():
+            self._finish(-signal.SIGKILL)  # all that is known is that the process is gone
         else:
-            # The fork server reaps it and says how it ended; if it never does (it died, too),
-            # what we know is that the process is gone.
-            self._loop.call_later(0.25, self._finish, -signal.SIGKILL)
+            # The fork server reaps it and says how it ended, soon; unless it is stopped, or ends.
+            self._loop.call_later(_REAPED_S, self._finish, -signal.SIGKILL)
+            self._reaper.add_done_callback(lambda _: self._finish(-signal.SIGKILL))
 
     def _finish(self, returncode: int) -> None:
         if self.exited.done():
@@ -183,25 +202,25 @@ def isolation_flags(python: Path) -> list[str]:
     return [] if old else ["-P"]
 
 
-def worker_environ(environ: Mapping[str, str], threads: int, *, isolated: bool) -> dict[str, str]:
+def worker_environ(
+    environ: Mapping[str, str], threads: int, *, isolated: bool, template: bool = False
+) -> dict[str, str]:
     """Return a worker's environment variables.
 
     Thread pools (OpenMP, BLAS, torch) are capped at ``threads`` each before anything imports
-    NumPy; what the user has set is left alone.
+    NumPy; what the user has set is left alone. A fork server gets one thread whatever is set, as
+    a pool does not survive a fork; its workers raise that (``worker.threads``).
     """
     result = dict(environ)
     result.pop("PELTON_TOKEN", None)
     if isolated:
         for variable in _SERVER_VARIABLES:
             result.pop(variable, None)
-    for variable in (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-    ):
-        result.setdefault(variable, str(threads))
+    for variable in THREAD_VARIABLES:
+        if template:
+            result[variable] = "1"
+        else:
+            result.setdefault(variable, str(threads))
     return result
 
 

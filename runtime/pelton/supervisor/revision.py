@@ -147,6 +147,11 @@ class Revision:
             zero_after_s=entity.scale_to_zero_after,
         )
 
+    def _threads(self) -> int:
+        """Return how many native threads the libraries of one worker may use."""
+        chosen = os.environ.get("OMP_NUM_THREADS", "")
+        return int(chosen) if chosen.isdigit() else max(1, platform.usable_cores() // self.workers)
+
     def plan(self, settings: Settings, verify: list[tuple[str, str]]) -> PoolPlan:
         """Return what its workers are; it must be prepared.
 
@@ -162,11 +167,11 @@ class Revision:
             python=self.interpreter.python,
             isolated=self.interpreter.isolated,
             max_batch=self.entity.max_batch,
-            threads=max(1, platform.usable_cores() // self.workers),
             spec=LoadSpec(
                 name="worker",
                 model_path=str(self.model.path),
                 slots=self.entity.slots_per_worker,
+                threads=self._threads(),
                 endpoint=self.entity.name,
                 warmup_timeout_s=settings.workers.warmup_timeout,
                 python_paths=paths,

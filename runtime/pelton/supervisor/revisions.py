@@ -258,6 +258,7 @@ class Revisions:
             mode=cast(interpreter.Mode, revision.entity.env),
             cache_dir=cache_dir,
             on_progress=_progress,
+            overrides=revision.entity.override,
         )
         revision.interpreter = found
         for note in found.notes:

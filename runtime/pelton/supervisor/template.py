@@ -84,7 +84,7 @@ class Template:
             finally:
                 self._forked = None
             fds.close_child_ends()
-            process = WorkerProcess(pid, fds, name)
+            process = WorkerProcess(pid, fds, name, reaper=self.process.exited)
             self._children[pid] = process
             if pid in self._early_exits:
                 self._child_exited(pid, self._early_exits.pop(pid))

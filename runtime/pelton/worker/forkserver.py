@@ -25,6 +25,7 @@ from pelton.channel.messages import EXIT_LOST_PARENT, Kind, LoadSpec, json_frame
 from pelton.channel.server import ChannelServer
 from pelton.worker.main import serve, unbuffer_output
 from pelton.worker.model import LoadedModel
+from pelton.worker.threads import use_threads
 
 FORK_FDS: Final = 4
 """Descriptors with a FORK: channel, lifeline, stdout, stderr."""
@@ -91,6 +92,7 @@ def _become_worker(fds: list[int], spec: LoadSpec, model: LoadedModel) -> NoRetu
     channel.send([json_frame(Kind.CONNECTED, {"pid": os.getpid(), "python": sys.version})])
     channel.send([json_frame(Kind.LOADED, model.report())])
     try:
+        use_threads(spec.threads)
         status = serve(channel, spec, model)
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
