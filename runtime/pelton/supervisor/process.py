@@ -30,8 +30,6 @@ _SERVER_VARIABLES = (
     "VIRTUAL_ENV",
     "__PYVENV_LAUNCHER__",
 )
-
-
 _REAPED_S = 2.0
 
 

@@ -72,6 +72,8 @@ class OutputReader:
             self._second, self._lines = second, 0
         self._lines += 1
         if self._lines > _LINES_PER_S:
+            if not self._left_out:  # the model may print nothing more
+                self._loop.call_later(1.0, self._report_left_out)
             self._left_out += 1
             return
         text = line[:_LINE_BYTES].decode("utf-8", "replace").rstrip("\r")
