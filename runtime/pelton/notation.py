@@ -79,8 +79,16 @@ def one_of(*choices: str) -> Callable[[object], str]:
     return parse
 
 
+def requirements(text: object) -> tuple[str, ...]:
+    """Parse requirements: one, or several with blanks between them and none inside."""
+    texts = text if isinstance(text, (list, tuple)) else [text]
+    return tuple(each for some in texts for each in str(some).split())
+
+
 def show(value: Any) -> str:
     """Return a setting's value as a person would write it."""
+    if isinstance(value, tuple):
+        return " ".join(value)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):

@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pelton.errors import ConfigError
-from pelton.notation import count, duration, one_of, positive, show, size, switch
+from pelton.notation import (
+    count,
+    duration,
+    one_of,
+    positive,
+    requirements,
+    show,
+    size,
+    switch,
+)
 from pelton.tiers import SIZES, TIERS
 
 T = TypeVar("T")
@@ -90,6 +99,12 @@ class Entity:
         "local",
         one_of("auto", "local", "isolated"),
         "Python environment of the model: this one, its own, or whichever fits its requirements",
+    )
+    override: tuple[str, ...] = _option(
+        (),
+        requirements,
+        "requirements that count before a model's own, such as pillow==10.3.0; more than one if"
+        " need be",
     )
     min_concurrency: int = _option(0, count, "least slots when scaling; 0 is --concurrency")
     max_concurrency: int = _option(0, count, "most slots when scaling; 0 is --concurrency")

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 
-from pelton.notation import show, switch
+from pelton.notation import requirements, show, switch
 from pelton.settings import Resolved, Settings, options, resolve, title
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add a flag for each setting, in groups, and --config."""
+def add_settings(parser: argparse.ArgumentParser, only: Collection[str] | None = None) -> None:
+    """Add a flag for each setting, in groups, and --config.
+
+    Args:
+        parser: of the command.
+        only: names of the settings that the command has a use for; ``None`` for all.
+    """
     parser.add_argument(
         "model",
         nargs="?",
@@ -27,6 +33,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         section.name: parser.add_argument_group(title(section)) for section in fields(Settings)
     }
     for option in options():
+        if only is not None and option.name not in only:
+            continue
         default = show(option.default)
         help = option.help.replace("%", "%%") + (f" (default: {default})" if default else "")
         group = groups[option.section]
@@ -34,6 +42,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
             group.add_argument(
                 option.flag, action=argparse.BooleanOptionalAction, default=None, help=help
             )
+        elif option.parse is requirements:
+            group.add_argument(option.flag, action="append", default=None, metavar="REQ", help=help)
         else:
             group.add_argument(option.flag, default=None, metavar="VALUE", help=help)
 
