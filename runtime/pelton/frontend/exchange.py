@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
+import string
 import time
 from collections.abc import Callable
 from typing import Protocol
+from urllib.parse import quote
 
 from pelton.batching.dispatch import Dispatcher
 from pelton.batching.entry import Entry
@@ -144,8 +147,14 @@ class Exchange:
             (b"content-length", str(len(response.body)).encode()),
             (b"x-request-id", self.request_id.encode("latin-1")),
             (b"server-timing", timing.encode()),
-            (b"served-model-name", self._desk.served.served_entity_name.encode("latin-1")),
+            (b"served-model-name", _header(self._desk.served.served_entity_name)),
         ]
+
+
+@functools.lru_cache(maxsize=64)
+def _header(text: str) -> bytes:
+    """Return text as a header's value; what a header cannot hold is percent-encoded."""
+    return quote(text, safe=string.punctuation + " ").encode()
 
 
 class Desk:

@@ -19,7 +19,7 @@ BODY_TIMEOUT: Final = (
     "The request body did not arrive in time. Send it faster, or raise --body-timeout."
 )
 # What may stand in a response header and a log line.
-_REQUEST_ID: Final = re.compile(r"^[\x21-\x7e]{1,128}$")
+_REQUEST_ID: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")  # no blank, quote, backslash
 
 
 class Invocations:
@@ -126,7 +126,7 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
                 head.timeout = value.decode("latin-1")
         elif name == b"x-request-id" and head.request_id is None:
             text = value.decode("latin-1")
-            head.request_id = text if _REQUEST_ID.match(text) else None
+            head.request_id = text if _REQUEST_ID.fullmatch(text) else None
     return head
 
 

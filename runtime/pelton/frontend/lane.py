@@ -57,6 +57,13 @@ class LaneProtocol(HttpToolsProtocol):
         self.cycle = invocation  # type: ignore[assignment]
         invocation.admit(self.expect_100_continue)
 
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come; a body that has not begun to come must not take for ever."""
+        super().data_received(data)
+        cycle: Any = self.cycle
+        if type(cycle) is _Invocation and not cycle.is_complete:
+            cycle.wait_for_more()
+
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
         cycle: Any = self.cycle
@@ -151,8 +158,6 @@ class _Invocation:
         self._received += len(body)
         if self._received > self._protocol.desk.max_payload_bytes:
             self._respond(self._exchange.refuse(self._exchange.too_large(self._received)))
-        elif self._timer is None and self._received != self._head.content_length:
-            self._wait_for_more()
 
     def on_complete(self) -> None:
         """The body is whole: queue it."""
@@ -174,7 +179,10 @@ class _Invocation:
             self.response_complete = self.disconnected = True
             self._exchange.disconnected()
 
-    def _wait_for_more(self) -> None:
+    def wait_for_more(self) -> None:
+        """Limit the time until the body is whole."""
+        if self._timer is not None or self.response_complete:
+            return
         exchange = self._exchange
         loop = self._protocol.loop
         until = min(exchange.started + self._protocol.body_timeout_s, exchange.deadline)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import sys
 import time
@@ -58,11 +59,14 @@ def parse(message: str) -> dict[str, Any]:
 
 
 def _parse_value(text: str) -> Any:
+    """Return a number or the quoted string that ``text`` stands for, else the text itself."""
     try:
         value = json.loads(text)
     except ValueError:
         return text
-    return value if isinstance(value, (str, int, float)) else text
+    if isinstance(value, float) and not math.isfinite(value):
+        return text  # JSON has no NaN and no Infinity
+    return value if type(value) in (str, int, float) else text
 
 
 def _timestamp(created: float) -> str:
