@@ -16,3 +16,10 @@ def bench_main(argv: Sequence[str] | None = None) -> int:
     from pelton.bench.command import main
 
     return main(sys.argv[1:] if argv is None else argv)
+
+
+def plan_main(argv: Sequence[str] | None = None) -> int:
+    """Run ``pelton plan`` with these arguments; return the exit code."""
+    from pelton.bench.plan.command import main
+
+    return main(sys.argv[1:] if argv is None else argv)

@@ -45,7 +45,7 @@ examples:
 """
 
 
-def _told(parse: Callable[[str], T]) -> Callable[[str], T]:
+def told(parse: Callable[[str], T]) -> Callable[[str], T]:
     """Let argparse show our message for a wrong value."""
 
     def read(text: str) -> T:
@@ -68,16 +68,16 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("target", metavar="TARGET", help="URL of a server, or a model to serve")
     load = parser.add_argument_group("load (default: --concurrency 1,8,32)")
     load.add_argument(
-        "--rate", type=_told(quantity.rates), metavar="R,...", help="open loop, requests/s"
+        "--rate", type=told(quantity.rates), metavar="R,...", help="open loop, requests/s"
     )
     load.add_argument(
-        "--ramp", type=_told(quantity.ramp), metavar="FROM:TO", help="open loop, rate changing"
+        "--ramp", type=told(quantity.ramp), metavar="FROM:TO", help="open loop, rate changing"
     )
     load.add_argument(
-        "--concurrency", type=_told(quantity.counts), metavar="N,...", help="closed loop, callers"
+        "--concurrency", type=told(quantity.counts), metavar="N,...", help="closed loop, callers"
     )
     load.add_argument(
-        "--slo", type=_told(Objective.parse), metavar="p99=50ms", help="search the highest rate"
+        "--slo", type=told(Objective.parse), metavar="p99=50ms", help="search the highest rate"
     )
     load.add_argument(
         "--arrivals",
@@ -87,14 +87,14 @@ def parser() -> argparse.ArgumentParser:
     )
     load.add_argument(
         "--duration",
-        type=_told(quantity.duration_s),
+        type=told(quantity.duration_s),
         default=10.0,
         metavar="10s",
         help="of each step (default 10s); of a search's step the least",
     )
     load.add_argument(
         "--warm-up",
-        type=_told(quantity.duration_s),
+        type=told(quantity.duration_s),
         default=2.0,
         metavar="2s",
         help="load before, not counted (default 2s)",
@@ -115,13 +115,13 @@ def parser() -> argparse.ArgumentParser:
     )
     requests.add_argument(
         "--rows",
-        type=_told(quantity.mix),
+        type=told(quantity.mix),
         metavar="N[:SHARE],...",
         help="rows a request: 1, or a mix such as 1:80,32:20",
     )
     requests.add_argument(
         "--distinct",
-        type=_told(quantity.count),
+        type=told(quantity.count),
         default=32,
         metavar="N",
         help="different requests of each size (default 32)",
@@ -134,14 +134,14 @@ def parser() -> argparse.ArgumentParser:
     limits = parser.add_argument_group("limits")
     limits.add_argument(
         "--timeout",
-        type=_told(quantity.duration_s),
+        type=told(quantity.duration_s),
         default=30.0,
         metavar="30s",
         help="after so long a request has failed (default 30s)",
     )
     limits.add_argument(
         "--connections",
-        type=_told(quantity.count),
+        type=told(quantity.count),
         default=256,
         metavar="N",
         help="open at once at most (default 256); more requests wait, and that counts",

@@ -47,7 +47,7 @@ def describe(packages: tuple[str, ...] = _PACKAGES) -> dict[str, Any]:
         "cpu": _cpu_model(),
         "cores": os.cpu_count() or 1,
         "generator_cores": usable_cores(),
-        "memory_gb": _memory_gb(),
+        "memory_gb": round(memory_bytes() / 1e9, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "implementation": sys.implementation.name,
@@ -67,5 +67,6 @@ def _cpu_model() -> str:
     return platform.machine()
 
 
-def _memory_gb() -> float:
-    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+def memory_bytes() -> int:
+    """Return the machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
