@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from tests.conformance.cases import all_cases
+from tests.conformance.differences import BATCHED_ULP
 from tests.conformance.suite import Subject, run
 
 
@@ -23,7 +24,11 @@ def main() -> int:
                 print(f"    {case.name!r}")
         return 0
     subject = Subject(
-        arguments.subject, arguments.serve_args, arguments.concurrency, arguments.rounds
+        name=arguments.subject,
+        arguments=arguments.serve_args,
+        concurrency=arguments.concurrency,
+        ulp=BATCHED_ULP if arguments.batched else 0.0,
+        rounds=arguments.rounds,
     )
     asked = differing = 0
     for outcome in run(models, subject, arguments.jobs):
@@ -46,6 +51,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
     parser.add_argument("--models", help="comma-separated names, all by default")
     parser.add_argument("--concurrency", type=int, default=1, help="requests in flight per model")
+    parser.add_argument(
+        "--batched", action="store_true", help=f"let floats be {BATCHED_ULP:g} ulp off"
+    )
     parser.add_argument("--rounds", type=int, default=1, help="times each case is sent")
     parser.add_argument("--jobs", type=int, default=2, help="models asked at a time")
     parser.add_argument("--serve-args", default="", help="further arguments of `pelton serve`")

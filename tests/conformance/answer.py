@@ -11,10 +11,16 @@ COMPARED_HEADERS = ("content-type", "content-encoding", "allow", "location")
 NO_ANSWER = 0
 """Status that stands for a connection that ended without an answer."""
 
-# Invariant: a rule stands here only if two runs of MLflow's own server differ without it.
+# Invariant: a rule stands here only if two runs of MLflow's own servers differ without it.
 _NOT_DETERMINISTIC = (
     # The name mlflow invents for the module of a model-from-code each time it loads it.
     (re.compile(rb"code_model_[0-9a-f]{32}"), b"code_model_UUID"),
+    # Stack traces name the model's files where they were loaded from: where the zoo keeps them, or
+    # a copy, which `mlflow models serve` makes too.
+    (
+        re.compile(rb"/[^\s\"']*/\.cache/(zoo/[a-z0-9-]+|pelton/snapshots/[0-9a-f]+/model)"),
+        b"MODEL",
+    ),
     # Redirects name the address that was asked.
     (re.compile(rb"127\.0\.0\.1:\d+"), b"ADDRESS"),
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tests.conformance.answer import Answer
 from tests.conformance.case import Case
 from tests.conformance.differences import DIFFERENCES, Difference
+from tests.conformance.nearness import is_near
 
 _AROUND = 60  # characters of context on both sides of the first difference of two bodies
 _SHOWN = 400
@@ -51,12 +52,23 @@ def compare(
     expected: Answer,
     answered: Answer,
     differences: tuple[Difference, ...] = DIFFERENCES,
+    ulp: float = 0.0,
 ) -> Mismatch | None:
-    """None if the answer is the oracle's, or the one that the table of differences demands."""
+    """None if the answer is the oracle's, or the one that the table of differences demands.
+
+    ``ulp`` is what floats may be apart, see ``nearness``.
+    """
     expected, answered = expected.normalised(), answered.normalised()
     row = next((row for row in differences if row.matches(model, case.name)), None)
-    good = row.allows(answered) if row is not None else answered == expected
+    good = row.allows(answered) if row is not None else _is_same(expected, answered, ulp)
     return None if good else Mismatch(model, case, expected, answered, row)
+
+
+def _is_same(expected: Answer, answered: Answer, ulp: float) -> bool:
+    if answered == expected:
+        return True
+    same_head = (expected.status, expected.headers) == (answered.status, answered.headers)
+    return ulp > 0 and same_head and is_near(expected.body, answered.body, ulp)
 
 
 def _body_difference(expected: bytes, answered: bytes) -> list[str]:

@@ -13,6 +13,11 @@ from dataclasses import dataclass
 
 from tests.conformance.answer import Answer
 
+BATCHED_ULP = 64.0
+"""Units in the last place that floats may be off when rows of several callers are predicted
+together, which only happens for models that were shown to answer each row by itself. Requests that
+come one at a time, or to `--batching off`, get MLflow's bytes."""
+
 
 @dataclass(frozen=True)
 class Difference:

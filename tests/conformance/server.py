@@ -16,7 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.conformance.wire import Address
+from tests.zoo.store import REPOSITORY
 
+_PELTON_CACHE = REPOSITORY / ".cache" / "pelton"
 _START_LIMIT_S = 180.0
 _STOP_LIMIT_S = 30.0
 
@@ -52,7 +54,8 @@ def pelton_server(model: Path, arguments: str = "", **variables: str) -> Iterato
     port = free_port()
     command = [
         *[sys.executable, "-m", "pelton", "serve", str(model), "--env", "local"],
-        *["--host", "127.0.0.1", "--port", str(port), *shlex.split(arguments)],
+        *["--host", "127.0.0.1", "--port", str(port), "--cache-dir", str(_PELTON_CACHE)],
+        *shlex.split(arguments),
     ]
     with _running(command, environment(**variables), port, "/v2/health/ready") as address:
         yield address

@@ -24,6 +24,7 @@ class Subject:
     name: str = "pelton"
     arguments: str = ""
     concurrency: int = 1
+    ulp: float = 0.0
     rounds: int = 1
     """How often all cases are sent, each time in another order if several are in flight."""
 
@@ -75,7 +76,14 @@ def _run_model(model: str, recording: Recording, subject: Subject) -> Outcome:
     except NotServing as error:
         return Outcome(model, asked, (), str(error))
     compared = (
-        compare(model, case, recording[case.name], answers[case.name], subject.differences)
+        compare(
+            model,
+            case,
+            recording[case.name],
+            answers[case.name],
+            subject.differences,
+            subject.ulp,
+        )
         for answers in rounds
         for case in cases
     )

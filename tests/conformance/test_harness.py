@@ -65,6 +65,35 @@ def test_deliberate_difference_must_be_answered_as_the_table_says() -> None:
     assert compare("another", CASE, GOOD, GOOD, (row,)) is None
 
 
+@pytest.mark.parametrize(
+    ("expected", "answered", "near"),
+    [
+        ("[-39.818078403044964]", "[-39.81807840304495]", True),
+        ("[-39.818078403044964]", "[-39.8180784030]", False),
+        # Single precision: the unit is larger.
+        ('[{"0": -1.0954713821411133}]', '[{"0": -1.0954715013504028}]', True),
+        ("[1000.1, 1e-15]", "[1000.1, 2e-15]", True),
+        ("[0.1]", "[0.1, 0.2]", False),
+        ("[0.1]", "[1]", False),
+        ('["a", 0.1]', '["b", 0.1]', False),
+        ("[NaN]", "[NaN]", True),
+        ("[NaN]", "[0.1]", False),
+        ("[0.1]", "[0.10000000000000002]", True),
+        ("[0.1, 1]", "[0.1,1]", False),
+        ('{"a": 0.1}', '{"b": 0.1}', False),
+        ("Internal Server Error", "Internal Server error", False),
+    ],
+)
+def test_floats_may_be_a_little_off_only_where_allowed(
+    expected: str, answered: str, near: bool
+) -> None:
+    left = Answer(200, GOOD.headers, expected.encode())
+    right = Answer(200, GOOD.headers, answered.encode())
+
+    assert (compare("model", CASE, left, right, ulp=64) is None) is near
+    assert (compare("model", CASE, left, right) is None) is (expected == answered)
+
+
 def test_every_row_of_the_table_speaks_of_some_case() -> None:
     named = [(model, case.name) for model, cases in all_cases().items() for case in cases]
 
