@@ -6,6 +6,7 @@ here awaits, so there is no moment between check and take. Owned by one event lo
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Protocol
 
 from pelton.admission.limits import Limits, Load, Refusal, retry_after_s
 from pelton.admission.pace import Pace
+from pelton.batching.cost import CostModel
 from pelton.batching.entry import Answer, Entry, Stage
 from pelton.batching.policy import NO_BATCHING, BatchLimits
 from pelton.batching.wheel import CallAt, DeadlineWheel
@@ -97,7 +99,7 @@ class Lane:
             if self._earliest <= now:
                 self.expired()
         else:
-            self._dispatcher.pace.observe(now - self._started_at, len(self._batch))
+            self._dispatcher.batch_done(len(self._batch), now - self._started_at)
             self._batch = []
             if self.is_open:
                 self._dispatcher.pull(self)
@@ -155,6 +157,7 @@ class Dispatcher:
     def __init__(self, limits: Limits, clock: Clock, call_at: CallAt | None = None) -> None:
         self.clock = clock
         self.pace = Pace()
+        self.cost = CostModel()
         self.wheel = DeadlineWheel(self._expire, clock, call_at)
         self._limits = limits
         self._queue: deque[Entry] = deque()
@@ -269,9 +272,14 @@ class Dispatcher:
             self._idle[lane] = None
 
     def _form(self, limits: BatchLimits, now: float) -> list[Entry]:
-        """Take a batch from the head of the queue; the late and the gone are left out."""
+        """Take a batch from the head of the queue; the late and the gone are left out.
+
+        It is closed before one more request would make it too long for the tightest deadline.
+        """
         batch: list[Entry] = []
         size = 0
+        fixed_s, each_s = self.cost.fit() or (0.0, 0.0)
+        tightest = math.inf
         while self._queue and len(batch) < limits.requests:
             entry = self._queue[0]
             if entry.is_done:
@@ -282,12 +290,19 @@ class Dispatcher:
                 self._expire(entry)
                 continue
             size += len(entry.body)
-            if batch and size > limits.body_bytes:
+            tightest = min(tightest, entry.deadline)
+            too_long = now + fixed_s + each_s * (len(batch) + 1) > tightest
+            if batch and (size > limits.body_bytes or too_long):
                 break
             self._queue.popleft()
             self._left(entry)
             batch.append(entry)
         return batch
+
+    def batch_done(self, requests: int, seconds: float) -> None:
+        """Learn from a batch; its lane calls it."""
+        self.pace.observe(seconds, requests)
+        self.cost.observe(requests, seconds)
 
     def _left(self, entry: Entry) -> None:
         self._queued -= 1

@@ -1,0 +1,53 @@
+"""What a batch costs: T(n) = a + b * n seconds for n requests, fitted online. Pure."""
+
+from __future__ import annotations
+
+_FORGET = 0.98  # a sample weighs half after 34 batches
+_MIN_SAMPLES = 8
+
+
+class CostModel:
+    """Least squares over past batches, older ones weighing less (recursive sums)."""
+
+    def __init__(self) -> None:
+        self._samples = 0
+        self._w = self._n = self._nn = self._t = self._nt = 0.0
+
+    def observe(self, requests: int, seconds: float) -> None:
+        """Learn from a batch that took ``seconds``."""
+        self._samples += 1
+        self._w = self._w * _FORGET + 1.0
+        self._n = self._n * _FORGET + requests
+        self._nn = self._nn * _FORGET + requests * requests
+        self._t = self._t * _FORGET + seconds
+        self._nt = self._nt * _FORGET + requests * seconds
+
+    def fit(self) -> tuple[float, float] | None:
+        """Return (a, b) in seconds, neither negative; ``None`` until enough has been seen.
+
+        Batches of one size only tell T at that size: all of it is then counted per request,
+        which never promises more of a larger batch than what is known.
+        """
+        if self._samples < _MIN_SAMPLES:
+            return None
+        mean_n, mean_t = self._n / self._w, self._t / self._w
+        variance = self._nn / self._w - mean_n * mean_n
+        if variance < 1e-9:
+            return 0.0, mean_t / mean_n
+        slope = (self._nt / self._w - mean_n * mean_t) / variance
+        if slope <= 0.0:
+            return mean_t, 0.0
+        fixed = mean_t - slope * mean_n
+        return (fixed, slope) if fixed >= 0.0 else (0.0, mean_t / mean_n)
+
+    def seconds(self, requests: int) -> float | None:
+        """Return the expected time of a batch of ``requests``; ``None`` if not known."""
+        fitted = self.fit()
+        return None if fitted is None else fitted[0] + fitted[1] * requests
+
+    def largest(self, seconds: float) -> int | None:
+        """Return how many requests fit into ``seconds``, at least 1; ``None`` for any number."""
+        fitted = self.fit()
+        if fitted is None or fitted[1] <= 0.0:
+            return None
+        return max(1, int((seconds - fitted[0]) / fitted[1]))

@@ -1,0 +1,61 @@
+"""The cost model of a batch."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pelton.batching.cost import CostModel
+
+
+def test_nothing_is_known_at_first() -> None:
+    model = CostModel()
+    model.observe(1, 0.1)
+
+    assert model.seconds(10) is None
+    assert model.largest(1.0) is None
+
+
+@given(
+    st.floats(0.0, 1.0),
+    st.floats(0.0001, 0.1),
+    st.lists(st.integers(1, 128), min_size=20, max_size=60).filter(lambda n: len(set(n)) > 3),
+)
+def test_a_linear_cost_is_found(fixed: float, each: float, sizes: list[int]) -> None:
+    model = CostModel()
+    for size in sizes:
+        model.observe(size, fixed + each * size)
+
+    assert model.seconds(64) == pytest.approx(fixed + 64 * each, rel=1e-3, abs=1e-6)
+
+
+def test_batches_of_one_size_promise_nothing_of_larger_ones() -> None:
+    model = CostModel()
+    for _ in range(20):
+        model.observe(1, 0.02)
+
+    assert model.seconds(10) == pytest.approx(0.2)
+    assert model.largest(0.1) == 5
+
+
+def test_a_model_that_becomes_slower_is_followed() -> None:
+    model = CostModel()
+    for size in [1, 8, 32] * 20:
+        model.observe(size, 0.01)
+    for size in [1, 8, 32] * 200:
+        model.observe(size, 0.05 + 0.001 * size)
+
+    assert model.seconds(32) == pytest.approx(0.082, rel=0.05)
+
+
+@given(st.lists(st.tuples(st.integers(1, 256), st.floats(0.0, 10.0)), min_size=8, max_size=50))
+def test_no_history_gives_a_negative_cost(history: list[tuple[int, float]]) -> None:
+    model = CostModel()
+    for size, seconds in history:
+        model.observe(size, seconds)
+    fitted = model.fit()
+
+    assert fitted is not None
+    assert min(fitted) >= 0.0
+    assert (model.largest(1.0) or 1) >= 1
