@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import signal
 import sys
@@ -97,7 +98,8 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
         kv(url=url, seconds=time.monotonic() - started, model=model_uri),
     )
 
-    # The model side is imported only now: liveness answers already.
+    # The model side is imported only now, in a thread: liveness answers already.
+    await asyncio.to_thread(importlib.import_module, "pelton.supervisor.endpoint")
     from pelton.supervisor.endpoint import ManagedEndpoint
     from pelton.supervisor.gauges import Gauges
     from pelton.supervisor.supervisor import Supervisor
