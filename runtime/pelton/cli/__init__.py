@@ -18,6 +18,9 @@ COMMANDS: Final = {
     "reload": ("pelton.cli.reload", "load the model again, or another one, without a pause"),
     "rollback": ("pelton.cli.rollback", "serve again what was served before the last change"),
     "cancel": ("pelton.cli.cancel", "give up the update in progress"),
+    "validate": ("pelton.cli.validate", "find out whether a model will serve, before it must"),
+    "env": ("pelton.cli.env", "list, build and delete models' environments"),
+    "requirements": ("pelton.cli.requirements", "change the requirements of a logged model"),
     "check": ("pelton.cli.check", "print the effective settings and where each came from"),
 }
 
@@ -26,6 +29,7 @@ examples:
   pelton serve models:/fraud@champion          serve a registered model on 127.0.0.1:8080
   pelton serve ./model --port 5000             serve a local folder
   pelton reload --wait                         take what the alias or folder holds by now
+  pelton validate ./model                      find out first whether it will serve
   pelton check --concurrency 8                 show what `serve` would run with
 
 `pelton COMMAND --help` explains each command.

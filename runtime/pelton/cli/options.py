@@ -12,20 +12,24 @@ from pelton.notation import requirements, show, switch
 from pelton.settings import Resolved, Settings, options, resolve, title
 
 
-def add_settings(parser: argparse.ArgumentParser, only: Collection[str] | None = None) -> None:
+def add_settings(
+    parser: argparse.ArgumentParser, *, only: Collection[str] | None = None, model: bool = True
+) -> None:
     """Add a flag for each setting, in groups, and --config.
 
     Args:
         parser: of the command.
         only: names of the settings that the command has a use for; ``None`` for all.
+        model: whether the command takes a model's URI.
     """
-    parser.add_argument(
-        "model",
-        nargs="?",
-        metavar="MODEL_URI",
-        help="a folder, file:, runs:/, models:/name/version, models:/name@alias, models:/m-<id>,"
-        " or a remote store (s3:, gs:, ...)",
-    )
+    if model:
+        parser.add_argument(
+            "model",
+            nargs="?",
+            metavar="MODEL_URI",
+            help="a folder, file:, runs:/, models:/name/version, models:/name@alias,"
+            " models:/m-<id>, or a remote store (s3:, gs:, ...)",
+        )
     parser.add_argument(
         "--config", type=Path, default=None, help="configuration file (default: pelton.toml here)"
     )
