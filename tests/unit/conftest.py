@@ -23,7 +23,6 @@ def clock() -> FakeClock:
 @pytest.fixture
 def no_leaks() -> Iterator[None]:
     """Fail a test that leaves a descriptor or a child process behind."""
-    gc.collect()
     before = _descriptors()
     yield
     gc.collect()

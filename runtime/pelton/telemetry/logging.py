@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-_PLAIN = re.compile(r'^[^\s"=]+$')
+_PLAIN = re.compile(r'[^\s"=]+')
 _PAIR = re.compile(r'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
@@ -23,7 +23,7 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     text = str(value)
-    return text if _PLAIN.match(text) else json.dumps(text, ensure_ascii=False)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 class TextFormatter(logging.Formatter):
