@@ -77,14 +77,13 @@ class Invocations:
         """
         message = await self._receive_by(receive, exchange)
         body: bytes | bytearray = message["body"]
-        while message.get("more_body"):
+        limit = self._desk.max_payload_bytes
+        while message.get("more_body") and len(body) <= limit:
             message = await self._receive_by(receive, exchange)
             if not isinstance(body, bytearray):
                 body = bytearray(body)
             body += message["body"]
-            if len(body) > self._desk.max_payload_bytes:
-                break
-        if len(body) > self._desk.max_payload_bytes:
+        if len(body) > limit:
             raise exchange.too_large(len(body))
         return body
 
