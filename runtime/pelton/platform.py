@@ -174,6 +174,20 @@ def die_with_lifeline(fd: int) -> bool:
     return True
 
 
+def adopts_orphans() -> bool:
+    """Whether processes whose parent ends become this process's children.
+
+    Process 1 of a container is such a one, and a "subreaper".
+    """
+    if os.getpid() == 1:
+        return True
+    if not IS_LINUX:
+        return False
+    answer = ctypes.c_int()
+    ctypes.CDLL(None).prctl(37, ctypes.byref(answer), 0, 0, 0)  # PR_GET_CHILD_SUBREAPER
+    return bool(answer.value)
+
+
 def name_process(name: str) -> None:
     """Give the process a name for ``ps`` and ``top``; 15 characters are kept."""
     if IS_LINUX:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
+import os
 import signal
 import sys
 import time
@@ -102,6 +103,7 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
     await asyncio.to_thread(importlib.import_module, "pelton.supervisor.endpoint")
     from pelton.supervisor.endpoint import ManagedEndpoint
     from pelton.supervisor.gauges import Gauges
+    from pelton.supervisor.reaper import Reaper
     from pelton.supervisor.supervisor import Supervisor
     from pelton.supervisor.triggers import Triggers
 
@@ -113,6 +115,7 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
     signals.on_hangup = triggers.request_reload
     triggering = asyncio.ensure_future(triggers.run())
     triggering.add_done_callback(_triggers_ended)
+    reaping = asyncio.ensure_future(Reaper(time.monotonic).run())
 
     def ready() -> None:
         log.info("server.ready %s", kv(url=url, seconds=time.monotonic() - started))
@@ -129,6 +132,7 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
             await _shut_down(supervisor, http, settings, model_side, desk)
     finally:
         triggering.cancel()
+        reaping.cancel()
         stopping.cancel()
         model_side.cancel()
         with contextlib.suppress(BaseException):
@@ -233,6 +237,7 @@ class _Signals:
             # Workers die with us: the kernel kills them when our end of their lifeline closes.
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
+            os._exit(128 + number)  # process 1 of a container is immune to the default
         self._stop.set()
 
     def restore(self) -> None:

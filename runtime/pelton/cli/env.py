@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(listing, only={"cache_dir"}, model=False)
     build = commands.add_parser("build", help="build one ahead, for a model")
     add_settings(build, only={"cache_dir", "override"})
+    build.add_argument(
+        "--any-index",
+        action="store_true",
+        help="have it found later whatever package index is set then, as in an image",
+    )
     prune = commands.add_parser("prune", help="delete what nobody uses")
     prune.add_argument(
         "--unused-for",
@@ -42,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "build":
         if resolved.model is None:
             raise ConfigError("Which model? `pelton env build MODEL_URI`.")
-        return asyncio.run(_build(resolved.model, cache_dir, resolved.settings.entity.override))
+        overrides = resolved.settings.entity.override
+        return asyncio.run(_build(resolved.model, cache_dir, overrides, args.any_index))
     from pelton.environment.interpreter import environments
 
     cache = environments(cache_dir)
@@ -66,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _build(uri: str, cache_dir: Path, overrides: Iterable[str]) -> int:
+async def _build(uri: str, cache_dir: Path, overrides: Iterable[str], any_index: bool) -> int:
     from pelton.environment.artifacts import resolve
     from pelton.environment.interpreter import prepare
 
@@ -78,6 +84,7 @@ async def _build(uri: str, cache_dir: Path, overrides: Iterable[str]) -> int:
         cache_dir=cache_dir,
         on_progress=say,
         overrides=list(overrides),
+        any_index=any_index,
     )
     for note in found.notes:
         say(note)

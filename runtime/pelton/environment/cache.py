@@ -105,7 +105,7 @@ class Cache:
         is removed.
         """
         while True:
-            if (entry := self._lookup(key)) is not None:
+            if (entry := self.find(key)) is not None:
                 return entry
             fd = await self._lock_exclusively(key, on_wait)
             if self._read_facts(key) is None:
@@ -142,7 +142,7 @@ class Cache:
             removed.append(entry)
         return removed
 
-    def _lookup(self, key: str) -> Entry | None:
+    def find(self, key: str) -> Entry | None:
         """Lease the entry ``key``, or return ``None`` if it is absent or being written."""
         facts = self._read_facts(key)
         if facts is None:

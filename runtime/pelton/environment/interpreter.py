@@ -56,6 +56,7 @@ async def prepare(
     cache_dir: Path,
     on_progress: Callable[[str], None],
     overrides: Sequence[str] = (),
+    any_index: bool = False,
 ) -> Interpreter:
     """Find or build the environment that a model is to be served in.
 
@@ -64,6 +65,8 @@ async def prepare(
             ``auto``, the running one if it has exactly what the model was logged with, else an
             isolated one.
         overrides: requirements that count before the model's own.
+        any_index: file a new one so that it is found whatever the package index is set to later:
+            an image runs without the settings that it was built with.
 
     Raises:
         EnvironmentError_: naming the line at fault and the next step. If cancelled, the processes
@@ -79,7 +82,7 @@ async def prepare(
             reason = "the current environment has exactly what the model was logged with"
             return Interpreter(Path(sys.executable), reason, None, isolated=False)
     on_progress("isolated: " + (_summary(missing) if missing else "as asked"))
-    return await _isolated(spec, cache_dir, on_progress, overrides, missing)
+    return await _isolated(spec, cache_dir, on_progress, overrides, missing, any_index)
 
 
 async def _local(model: LocalModel, overrides: Sequence[str]) -> Interpreter:
@@ -100,21 +103,29 @@ async def _isolated(
     on_progress: Callable[[str], None],
     overrides: Sequence[str],
     missing: Sequence[str],
+    any_index: bool,
 ) -> Interpreter:
     python = await find_python(spec.python)
     uv = find_uv()
-    key = await asyncio.to_thread(
-        environment_key, spec, python, overrides, uv.environment, uv.options
-    )
+    general = await asyncio.to_thread(environment_key, spec, python, overrides, {}, ())
+    key = general
+    if not any_index:
+        key = await asyncio.to_thread(
+            environment_key, spec, python, overrides, uv.environment, uv.options
+        )
 
     async def build(writer: Writer) -> None:
         on_progress(f"building an environment with Python {python.text}")
         await build_environment(writer, spec, python, uv, overrides, on_progress)
+        writer.facts["any_index"] = any_index
 
+    cache = environments(cache_dir)
     try:
-        entry = await environments(cache_dir).obtain(
-            key, build, on_wait=lambda: on_progress("waiting: another process builds it")
-        )
+        entry = cache.find(general)
+        if entry is None or not entry.facts.get("any_index"):
+            entry = await cache.obtain(
+                key, build, on_wait=lambda: on_progress("waiting: another process builds it")
+            )
     except OSError as error:
         raise EnvironmentError_(
             f"no environment can be built in {cache_dir} ({error.strerror}); check the disk's "
@@ -123,7 +134,7 @@ async def _isolated(
     return Interpreter(
         python=entry.path / ENVIRONMENT / "bin" / "python",
         reason=_summary(missing) if missing else "an isolated environment, as asked",
-        key=key,
+        key=entry.key,
         isolated=True,
         notes=_notes(spec, python.text),
         lease=entry.lease,
