@@ -138,6 +138,19 @@ def save_arrays(path: Path, megabytes: int) -> None:
     scratch.unlink()
 
 
+def save_table(path: Path, megabytes: int) -> None:
+    """Holds an embedding table of so many megabytes."""
+    mlflow.pyfunc.save_model(
+        path,
+        pip_requirements=_REQUIREMENTS,
+        python_model=str(_HERE / "table_model.py"),
+        model_config={"megabytes": megabytes},
+        signature=ModelSignature(
+            Schema([ColSpec("long", "key")]), Schema([TensorSpec(np.dtype("float64"), (-1,))])
+        ),
+    )
+
+
 MODELS: Final[dict[str, Callable[[Path], None]]] = {
     "tiny": save_tiny,
     "wide": save_wide,
@@ -173,7 +186,10 @@ def build_model(name: str) -> Path:
         scratch = path.with_name(path.name + ".part")
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.parent.mkdir(parents=True, exist_ok=True)
-        MODELS[name](scratch)
+        if name.startswith("table-"):
+            save_table(scratch, int(name.partition("-")[2]))
+        else:
+            MODELS[name](scratch)
         scratch.rename(path)
     return path
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -48,6 +48,7 @@ class Server:
         environment: variables beside this process's own.
         cores: cores to keep it on; ``None`` = wherever the system likes.
         log: where its output goes; ``None`` = a file that is gone afterwards.
+        adopt: called with the process's id as soon as there is one, to limit it, say.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Server:
         environment: dict[str, str] | None = None,
         cores: Sequence[int] | None = None,
         log: Path | None = None,
+        adopt: Callable[[int], None] = lambda pid: None,
     ) -> None:
         self._command = list(command)
         self._ready_path = ready_path
         self._environment = {**os.environ, **(environment or {})}
         self._cores = cores
         self._log = log.open("w+b") if log else tempfile.TemporaryFile()  # noqa: SIM115
+        self._adopt = adopt
         self._process: asyncio.subprocess.Process | None = None
         self.target = Target("127.0.0.1", port)
         self.start_s = float("nan")
@@ -94,6 +97,7 @@ class Server:
             os.sched_setaffinity(self._process.pid, self._cores)
         caller = Caller(self.target, timeout_s=10.0)
         try:
+            self._adopt(self._process.pid)
             while perf_counter() - begun < timeout_s:
                 if self._process.returncode is not None:
                     raise ModelError(
