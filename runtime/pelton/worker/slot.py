@@ -87,6 +87,8 @@ class Slot:
             self._channel.send([answer_frame(*answer) for answer in answers])
             if unanswered:
                 self._armed = batch_id
+                if self._target == batch_id:  # the cancellation came while this was written
+                    raise RequestCancelled
 
         try:
             self._armed = batch_id

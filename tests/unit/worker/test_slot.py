@@ -1,0 +1,57 @@
+"""Interruptions, in processes of their own: real threads and a real signal."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("interruptions.py")
+LIMIT_S = 120.0
+
+
+def _answers(scenario: str, body: str, thread: str) -> list[list[object]]:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), scenario, body, thread],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)
+    assert isinstance(answers, list)
+    return answers
+
+
+# A native sleep of another thread cannot be interrupted: the server kills such a worker.
+@pytest.mark.parametrize(
+    ("body", "thread"),
+    [("sleep", "main"), ("spin", "main"), ("stubborn", "main"), ("spin", "other")],
+)
+class TestInterruption:
+    def test_what_is_stuck_is_interrupted_and_the_next_is_answered(
+        self, body: str, thread: str
+    ) -> None:
+        assert _answers("stuck", body, thread) == [[1, "cancelled"], [2, "oracle"]]
+
+    def test_what_was_answered_stays_answered(self, body: str, thread: str) -> None:
+        assert _answers("half_done", body, thread) == [
+            [1, "oracle"],
+            [2, "cancelled"],
+            [3, "cancelled"],
+            [4, "oracle"],
+        ]
+
+
+@pytest.mark.parametrize("thread", ["main", "other"])
+def test_what_was_cancelled_before_it_began_never_runs(thread: str) -> None:
+    assert _answers("too_early", "sleep", thread) == [[1, "cancelled"], [2, "oracle"]]
+
+
+@pytest.mark.parametrize("thread", ["main", "other"])
+def test_late_cancellation_hits_nobody_else(thread: str) -> None:
+    assert _answers("too_late", "", thread) == [[1, "oracle"], [2, "oracle"], [3, "oracle"]]
