@@ -108,7 +108,9 @@ class MemoryWatch:
 
     def _act(self, pool: Pool, worker: WorkerHandle, usage: Usage, start_task: StartTask) -> None:
         action = judge(usage)
-        if action is Action.KEEP or worker.state is not WorkerState.SERVING:
+        # One that drains may be the very one whose last request takes memory without end.
+        limited = (WorkerState.SERVING, WorkerState.DRAINING)
+        if action is Action.KEEP or worker.state not in limited:
             return
         what = f"{megabytes(usage.bytes)} of a budget of {megabytes(usage.budget)}"
         if action is Action.KILL:
@@ -118,6 +120,8 @@ class MemoryWatch:
                     f" a request, or choose a larger --workload-type."
                 )
             )
+            return
+        if worker.state is WorkerState.DRAINING:
             return
         if worker.name not in self._handled:
             self._handled.add(worker.name)
