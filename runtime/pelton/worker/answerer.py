@@ -88,27 +88,16 @@ class Answerer:
     def _predict(self, parts: list[_Part], reply: Reply) -> None:
         """Predict a group; on failure bisect, so that only the one at fault gets the error."""
         started = time.monotonic()
+        failed: Exception | None = None
         try:
             joined = self._fast.assemble([part.decoded for part in parts])
             output = _in_context(self._fast.predict, joined)
         except Exception as error:
-            if len(parts) > 1:
-                self._apart(parts, reply, len(parts) // 2)
-                return
-            part = parts[0]
-            failure = self._fast.error(
-                error, part.decoded, bytes(part.request.body), part.request.content_type
-            )
-            meta = AnswerMeta(
-                failure.status,
-                failure.media_type,
-                part.decode_s,
-                time.monotonic() - started,
-                0.0,
-                1,
-                _FAST,
-            )
-            reply([(part.request.id, meta, failure.body)])
+            # The model's. Not handled in here: what is predicted next would have this error as
+            # its context, and show it in its traceback.
+            failed = error
+        if failed is not None:
+            self._failed(parts, failed, time.monotonic() - started, reply)
             return
         predict_s = time.monotonic() - started
         outputs = self._fast.split(output, [part.decoded for part in parts])
@@ -133,6 +122,19 @@ class Answerer:
             answers.append((part.request.id, meta, answer.body))
         reply(answers)
         self._check_again(parts, answers)
+
+    def _failed(self, parts: list[_Part], error: Exception, predict_s: float, reply: Reply) -> None:
+        """Predict raised: alone, a request gets the error; several are tried in halves."""
+        if len(parts) > 1:
+            self._apart(parts, reply, len(parts) // 2)
+            return
+        (part,) = parts
+        request = part.request
+        failure = self._fast.error(error, part.decoded, bytes(request.body), request.content_type)
+        meta = AnswerMeta(
+            failure.status, failure.media_type, part.decode_s, predict_s, 0.0, 1, _FAST
+        )
+        reply([(request.id, meta, failure.body)])
 
     def _apart(self, parts: list[_Part], reply: Reply, size: int) -> None:
         """Predict a group in pieces; those past their deadline are not predicted again."""
