@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "rollback": ("pelton.cli.rollback", "serve again what was served before the last change"),
     "cancel": ("pelton.cli.cancel", "give up the update in progress"),
     "validate": ("pelton.cli.validate", "find out whether a model will serve, before it must"),
+    "build": ("pelton.cli.build", "put a model into a container image"),
     "env": ("pelton.cli.env", "list, build and delete models' environments"),
     "requirements": ("pelton.cli.requirements", "change the requirements of a logged model"),
     "check": ("pelton.cli.check", "print the effective settings and where each came from"),
