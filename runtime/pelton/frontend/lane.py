@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # After an early refusal what is still coming is read and thrown away for so long: closing at
 # once would reset the connection and lose the answer.
 _LINGER_S: Final = 5.0
+# A head that takes longer or is larger is no request. The last read may overrun it.
+_MAX_HEAD_BYTES: Final = 512 * 1024
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -34,15 +36,27 @@ class LaneProtocol(HttpToolsProtocol):
     app_routes: App
     desk: Desk
     body_timeout_s: float
+    _is_in_head = False
+    _head_bytes = 0
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for a first request no longer than for a next one."""
+        super().connection_made(transport)  # type: ignore[arg-type]  # uvloop's is no subclass
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     def on_message_begin(self) -> None:
         """Begin a request; its ASGI scope is made only if it goes that way."""
+        self._is_in_head = True
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
 
     def on_headers_complete(self) -> None:
         """Choose the way, and on the short one decide admission."""
+        self._is_in_head = False
         cycle = self.cycle
         is_free = cycle is None or cycle.response_complete
         if not is_free or not self._is_invocation():
@@ -58,11 +72,28 @@ class LaneProtocol(HttpToolsProtocol):
         invocation.admit(self.expect_100_continue)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come; a body that has not begun to come must not take for ever."""
+        """Parse what has come; what is not there yet must not take for ever."""
         super().data_received(data)
+        if self._is_in_head or self._head_bytes:
+            self._limit_head(len(data))
         cycle: Any = self.cycle
         if type(cycle) is _Invocation and not cycle.is_complete:
             cycle.wait_for_more()
+
+    def _limit_head(self, size: int) -> None:
+        """Bound the size of a head that comes in pieces, and the time it takes."""
+        self._head_bytes = self._head_bytes + size if self._is_in_head else 0
+        if not self._is_in_head:
+            self._stop_head_timer()
+        elif self._head_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The request's headers are too large.")
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.body_timeout_s, self.transport.close)
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
@@ -82,6 +113,8 @@ class LaneProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
+        self._stop_head_timer()
+        self._unset_keepalive_if_required()
         cycle: Any = self.cycle
         if type(cycle) is _Invocation:
             cycle.on_lost()
@@ -140,6 +173,8 @@ class _Invocation:
         try:
             self._exchange.admit(self._head.content_length, self._head.timeout)
         except PeltonError as error:
+            if expects_continue:  # whether the body comes now is the client's choice
+                self.keep_alive = False
             self._respond(self._exchange.refuse(error))
             return
         if expects_continue:
@@ -220,7 +255,6 @@ class _Invocation:
         if self.is_complete:
             self._close_if_done()
         else:  # the client is still sending: throw that away for a while
-            self.keep_alive = False
             self._timer = protocol.loop.call_later(_LINGER_S, transport.close)
 
     def _close_if_done(self) -> None:
