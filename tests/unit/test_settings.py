@@ -9,7 +9,8 @@ import pytest
 
 from pelton.errors import ConfigError
 from pelton.notation import show
-from pelton.settings import Option, Resolved, options, resolve
+from pelton.resolution import Resolved, resolve
+from pelton.settings import Option, options
 
 OPTIONS = list(options())
 ids = [option.name for option in OPTIONS]

@@ -9,7 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from pelton.notation import requirements, show, switch
-from pelton.settings import Resolved, Settings, options, resolve, title
+from pelton.resolution import Resolved, resolve
+from pelton.settings import Settings, options, title
 
 
 def add_settings(
