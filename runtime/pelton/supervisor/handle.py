@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pelton import platform
@@ -17,7 +15,6 @@ from pelton.channel import frames
 from pelton.channel.client import ChannelClient
 from pelton.channel.messages import (
     EXIT_DRAINED,
-    EXIT_WARMUP_FAILED,
     PATHS,
     Kind,
     LoadSpec,
@@ -35,30 +32,15 @@ from pelton.errors import (
 )
 from pelton.lifecycle import WORKER_TRANSITIONS, Lifecycle, WorkerEvent, WorkerState
 from pelton.settings import Workers
+from pelton.supervisor.ending import Ending, explain, failure
 from pelton.supervisor.process import WorkerProcess
 from pelton.telemetry.logging import kv
 
 log = logging.getLogger("pelton.supervisor")
 
 STOP_GRACE_S = 5.0
-_OUTSIDE_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 OnChange = Callable[[str, WorkerState, WorkerEvent, WorkerState], None]
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How and why a worker ended.
-
-    Attributes:
-        error: what its requests get; also why a start failed.
-        planned: we wanted it to end.
-        blameless: it ended for a request past its deadline; no sign of a bad model.
-    """
-
-    error: PeltonError
-    planned: bool
-    blameless: bool
 
 
 class WorkerHandle:
@@ -234,7 +216,8 @@ class WorkerHandle:
         if frame.kind == Kind.ANSWER:
             self._answer(frame)
         elif frame.kind == Kind.CONNECTED:
-            self.lifecycle.fire(WorkerEvent.CONNECTED)
+            if self.state is WorkerState.SPAWNING:  # it may have been told to leave meanwhile
+                self.lifecycle.fire(WorkerEvent.CONNECTED)
         elif frame.kind == Kind.LOADED:
             self.loaded = read_json(frame)
             if self.state is WorkerState.LOADING:
@@ -362,7 +345,7 @@ class WorkerHandle:
         was = self.state
         if self.lifecycle.can(WorkerEvent.EXITED):
             self.lifecycle.fire(WorkerEvent.EXITED)
-        error = self._verdict or self._failure or self._explain(returncode)
+        error = self._verdict or self._failure or explain(returncode)
         if not planned and was is not WorkerState.STOPPING:
             log.warning(
                 "worker.ended %s",
@@ -394,20 +377,6 @@ class WorkerHandle:
             on_idle, self._on_idle = self._on_idle, None
             on_idle()
 
-    def _explain(self, returncode: int) -> PeltonError:
-        how = platform.describe_exit(returncode)
-        if returncode == EXIT_WARMUP_FAILED:
-            return WarmupFailed(f"The worker {how} while it answered the input example.")
-        if returncode < 0 and -returncode in _OUTSIDE_SIGNALS:
-            return WorkerLost(
-                f"The worker that had this request {how} from outside, or for lack of memory."
-                f" The request may have run; retry it if that is harmless."
-            )
-        return WorkerCrashed(
-            f"The worker that had this request {how}. The model crashed on it, most likely: see"
-            f" the server's log for its output."
-        )
-
 
 class _Port:
     """The end of a lane inside a handle."""
@@ -425,13 +394,3 @@ class _Port:
         lane = batch[0].lane
         assert lane is not None
         self._handle.cancel(lane, batch)
-
-
-def failure(report: dict[str, Any]) -> ModelError:
-    """Return the error a FAILED frame tells of, with the model's own traceback."""
-    text = report["message"]
-    if report["traceback"]:
-        text += "\n\n" + report["traceback"].rstrip()
-    if report["stage"] == "load":
-        return LoadFailed(f"The model could not be loaded: {text}")
-    return WarmupFailed(text)

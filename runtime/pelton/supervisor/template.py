@@ -13,7 +13,7 @@ from typing import Any
 from pelton.channel import frames
 from pelton.channel.messages import Kind, LoadSpec, json_frame, read_json
 from pelton.errors import BudgetExceeded, LoadFailed, ModelError, WorkerCrashed
-from pelton.supervisor.handle import failure
+from pelton.supervisor.ending import failure
 from pelton.supervisor.process import WorkerFds, WorkerProcess
 from pelton.telemetry.logging import kv
 
