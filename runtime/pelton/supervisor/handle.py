@@ -320,7 +320,11 @@ class WorkerHandle:
 
     def _outlived_channel(self) -> None:
         """A worker that has only lost its channel is of no use either."""
-        if self._returncode is None:
+        if self._returncode is not None:
+            return
+        if self._failure is not None or self.state is WorkerState.STOPPING:
+            self.process.kill()  # it has said what there is to say
+        else:
             self.kill(
                 WorkerCrashed(
                     "The worker that had this request closed its connection to the server. The"
