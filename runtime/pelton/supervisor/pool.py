@@ -24,6 +24,7 @@ from pelton.lifecycle import WorkerState
 from pelton.settings import Workers
 from pelton.supervisor import restart
 from pelton.supervisor.handle import OnChange, WorkerHandle
+from pelton.supervisor.libraries import Libraries
 from pelton.supervisor.process import spawn, worker_environ
 from pelton.supervisor.template import Template
 from pelton.telemetry.logging import kv
@@ -43,6 +44,7 @@ class PoolPlan:
         max_batch: requests that may be predicted together, where that is proven safe.
         max_batch_bytes: bytes of their bodies.
         environ: variables besides the server's own.
+        preload: modules that a fork server imports before it is told what to load.
     """
 
     revision: int
@@ -52,6 +54,7 @@ class PoolPlan:
     max_batch: int
     max_batch_bytes: int = 16 * 1024 * 1024
     environ: Mapping[str, str] = field(default_factory=dict)
+    preload: tuple[str, ...] = ()
 
 
 class Pool:
@@ -64,6 +67,8 @@ class Pool:
         on_change: called at each change of state of a worker.
         start_task: starts a task that somebody owns.
         next_name: names a worker.
+        clock: monotonic seconds.
+        libraries: gives fork servers with everything imported; ``None`` starts one afresh.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Pool:
         start_task: Callable[[Any], asyncio.Task[Any]],
         next_name: Callable[[], str],
         clock: Clock,
+        libraries: Libraries | None = None,
     ) -> None:
         self.plan = plan
         self.workers: dict[str, WorkerHandle] = {}
@@ -93,6 +99,7 @@ class Pool:
         self._start_task = start_task
         self._next_name = next_name
         self._clock = clock
+        self._libraries = libraries
         self._closing = False
         self._fork = settings.fork == "auto" and hasattr(os, "fork")
         self._wake = asyncio.Event()
@@ -101,7 +108,6 @@ class Pool:
         self._renewing = asyncio.Lock()
         self._replacing = 0
         self._differs: dict[str, Any] = {}  # what later workers load differently from the plan
-        self._preloaded: Template | None = None
 
     # What the supervisor wants of it
 
@@ -147,8 +153,8 @@ class Pool:
         if target == 0 and self.template is not None and keep_warm != "model":
             self.template.stop()
             self.template = None
-            if keep_warm == "libraries":
-                self._preloaded = self._new_template()
+            if keep_warm == "off" and self._libraries is not None:
+                self._libraries.keep_only(None)
         self._wake.set()
 
     @property
@@ -182,9 +188,8 @@ class Pool:
         """Return once every process has ended; after ``drain`` or ``kill``."""
         self._closing = True
         self._wake.set()
-        for template in (self.template, self._preloaded):
-            if template is not None:
-                template.stop()
+        if self.template is not None:
+            self.template.stop()
         await asyncio.gather(*(worker.ended for worker in list(self.workers.values())))
         if self.template is not None:
             await self.template.process.exited
@@ -204,9 +209,8 @@ class Pool:
         self._wake.set()
         for worker in self.workers.values():
             worker.process.kill()
-        for template in (self.template, self._preloaded):
-            if template is not None:
-                template.stop()
+        if self.template is not None:
+            self.template.stop()
 
     async def replace(self, worker: WorkerHandle) -> bool:
         """Replace one worker, make before break; whether its successor serves.
@@ -247,8 +251,7 @@ class Pool:
 
     async def _start_template(self) -> None:
         """Load the model once; on any doubt about forking it, go on without."""
-        template, self._preloaded = self._preloaded or self._new_template(), None
-        self.template = template
+        template = self.template = await self._new_template()
         template.load()
         try:
             async with asyncio.timeout(self._settings.load_timeout):
@@ -261,10 +264,17 @@ class Pool:
         if report["fork_danger"]:
             self._give_up_forking(report["fork_danger"])
 
-    def _new_template(self) -> Template:
-        """Start a fork server; it imports the libraries and waits to be told to load."""
+    async def _new_template(self) -> Template:
+        """Start a fork server; it waits to be told to load."""
         name = f"{self._next_name()}-fork"
-        process = spawn(self.plan.python, name, self._environ(template=True), template=True)
+        environ = self._environ(template=True)
+        modules = self.plan.preload
+        if self._libraries is not None:
+            process = await self._libraries.fork_server(name, self.plan.python, environ, modules)
+        else:
+            process = spawn(self.plan.python, name, environ, template=True, preload=modules)
+        if self._closing:
+            process.kill()
         return Template(process, replace(self.plan.spec, name=name))
 
     async def _renew_template(self, error: PeltonError | None) -> None:

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pelton.telemetry.output import OutputReader
@@ -160,6 +160,7 @@ def spawn(
     environ: Mapping[str, str],
     *,
     template: bool = False,
+    preload: Sequence[str] = (),
 ) -> WorkerProcess:
     """Start a worker (or a fork server) in its own session.
 
@@ -168,6 +169,7 @@ def spawn(
         name: for logs.
         environ: its environment variables.
         template: start a fork server.
+        preload: modules it imports before it is told what to load.
     """
     fds = WorkerFds()
     channel_fd, lifeline_fd, stdout_fd, stderr_fd = fds.child_fds
@@ -179,6 +181,7 @@ def spawn(
         f"--channel={channel_fd}",
         f"--lifeline={lifeline_fd}",
         *(["--template"] if template else []),
+        *(f"--preload={module}" for module in preload),
     ]
     popen = subprocess.Popen(
         command,

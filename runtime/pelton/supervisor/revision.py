@@ -31,6 +31,16 @@ _REGISTERED: Final = re.compile(r"models:/(?:/[^/]+/)?([^/@]+)/(\d+)/?$")
 OnRevisionChange = Callable[[str, RevisionState, RevisionEvent, RevisionState], None]
 
 
+# What a flavour's models will import, worth importing before anybody waits for it.
+_LIBRARIES = {
+    "sklearn": "sklearn",
+    "lightgbm": "lightgbm",
+    "xgboost": "xgboost",
+    "onnx": "onnxruntime",
+    "pytorch": "torch",
+}
+
+
 class Revision:
     """Owned by one event loop.
 
@@ -181,6 +191,7 @@ class Revision:
                 verify=verify,
             ),
             environ=self.environment_vars,
+            preload=tuple(_LIBRARIES[f] for f in self.model.mlmodel.flavors if f in _LIBRARIES),
         )
 
 

@@ -23,6 +23,7 @@ from pelton.errors import (
 from pelton.lifecycle import RevisionEvent, RevisionState, WorkerEvent, WorkerState
 from pelton.settings import Entity, Settings
 from pelton.supervisor import memory, rollout, verify
+from pelton.supervisor.libraries import Libraries
 from pelton.supervisor.pool import Pool
 from pelton.supervisor.revision import Revision
 from pelton.supervisor.snapshot import Snapshots
@@ -70,6 +71,7 @@ class Revisions:
         self._clock = clock
         self._numbers = itertools.count(1)
         self._worker_numbers = itertools.count(1)
+        self._libraries = Libraries(self._next_worker)
         self._tasks: asyncio.TaskGroup | None = None
         self._stopping = False
 
@@ -281,11 +283,15 @@ class Revisions:
             self.settings.workers,
             self._worker_changed,
             self._start_task,
-            lambda: f"worker-{next(self._worker_numbers)}",
+            self._next_worker,
             self._clock,
+            self._libraries,
         )
         pool.on_ready_change = self._on_ready_change
         return pool
+
+    def _next_worker(self) -> str:
+        return f"worker-{next(self._worker_numbers)}"
 
     def _to_verify(self) -> list[tuple[str, str]]:
         """Return the active revision's example, if its answers are to be compared."""

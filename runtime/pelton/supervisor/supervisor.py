@@ -137,6 +137,7 @@ class Supervisor(Revisions):
                 for revision in self.revisions():
                     if revision.pool is not None:
                         revision.pool.kill()
+                self._libraries.keep_only(None)
 
     def begin_shutdown(self) -> None:
         """Not ready any more; what comes is still served."""
@@ -161,6 +162,7 @@ class Supervisor(Revisions):
         for revision in self.revisions():
             if revision.pool is not None:
                 await revision.pool.end()
+        await self._libraries.end()
         self._stopped.set()
 
     async def _end_update(self) -> None:

@@ -86,8 +86,11 @@ class Watcher:
         try:
             identity = await self._identity(active.uri)
             changed = self._lookout.see(identity)
+            if identity == active.identity:  # after a rollback, back to what serves
+                self._lookout.handled(identity)
+                changed = False
             if changed and (path := local_path(active.uri)) is not None:
-                await asyncio.to_thread(read_mlmodel, path)  # half a model is none yet
+                await asyncio.to_thread(_check_whole, path)
         except ModelUriError as error:
             self._failed(active, error)
             return
@@ -169,6 +172,17 @@ class Watcher:
             )
         else:
             log.info("watch.began %s", kv(uri=active.uri, every_s=self._interval_s))
+
+
+def _check_whole(folder: Path) -> None:
+    """Make sure that a still folder is not one whose writer has stopped in the middle.
+
+    Raises:
+        ModelUriError: its MLmodel is missing, cut short or not written yet.
+    """
+    # mlflow writes the keys in order, and of those it always writes this one is the last.
+    if "utc_time_created" not in read_mlmodel(folder).document:
+        raise ModelUriError(f"{folder}/MLmodel is incomplete: utc_time_created is missing")
 
 
 def _fingerprint(folder: Path) -> str:

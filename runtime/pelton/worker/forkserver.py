@@ -1,8 +1,10 @@
-"""The fork server: loads the model once and forks workers that share its memory.
+"""The fork server: imports the libraries, loads the model once, and forks what shares its memory.
 
-It runs no user code after loading and has no thread of its own. Each FORK brings the new
-worker's descriptors along (channel, lifeline, stdout, stderr); the child goes on as a worker
-with its own warm-up, which is also the proof that this model survives a fork.
+Before it has loaded a model it forks further fork servers (so that the next revision need not
+import anything again), afterwards workers. Each FORK brings the new process's descriptors along
+(channel, lifeline, stdout, stderr). It runs no user code after loading and has no thread of its
+own. A forked worker goes on with its own warm-up, which is also the proof that this model
+survives a fork.
 """
 
 from __future__ import annotations
@@ -17,13 +19,20 @@ import socket
 import sys
 import traceback
 from dataclasses import replace
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from pelton import platform
 from pelton.channel import frames
-from pelton.channel.messages import EXIT_LOST_PARENT, Kind, LoadSpec, json_frame, read_json
+from pelton.channel.messages import (
+    EXIT_LOAD_FAILED,
+    EXIT_LOST_PARENT,
+    Kind,
+    LoadSpec,
+    json_frame,
+    read_json,
+)
 from pelton.channel.server import ChannelServer
-from pelton.worker.main import serve, unbuffer_output
+from pelton.worker.main import report_failure, serve, unbuffer_output
 from pelton.worker.model import LoadedModel
 from pelton.worker.threads import use_threads
 
@@ -31,57 +40,113 @@ FORK_FDS: Final = 4
 """Descriptors with a FORK: channel, lifeline, stdout, stderr."""
 
 
-def serve_forks(channel: ChannelServer, spec: LoadSpec, model: LoadedModel) -> int:
-    """Fork workers on request until the server is gone; returns the exit status.
+class ForkServer:
+    """Serves one channel until the server is gone.
 
-    A forked child never comes back.
+    Args:
+        channel: to the server.
     """
-    model.freeze()
-    # A child's death must wake the select below.
-    wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-    channel.send([json_frame(Kind.LOADED, {**model.report(), "fork_danger": model.fork_danger()})])
-    children: dict[int, str] = {}
-    reader = frames.FrameReader()
-    while True:
-        ready, _, _ = select.select([channel.sock.fileno(), wake_read], [], [])
-        if wake_read in ready:
-            os.read(wake_read, 4096)
-            _reap(channel, children)
-        if channel.sock.fileno() not in ready:
-            continue
-        data, fds = _receive(channel.sock)
-        if not data:
-            return EXIT_LOST_PARENT
-        for frame in reader.feed(data):
-            if frame.kind == Kind.DRAIN:
-                return 0
-            if frame.kind != Kind.FORK:
+
+    def __init__(self, channel: ChannelServer) -> None:
+        self._channel = channel
+        self._reader = frames.FrameReader()
+        self._spec: LoadSpec | None = None
+        self._model: LoadedModel | None = None
+        self._children: dict[int, str] = {}
+        # A child's death must wake the select below.
+        self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+
+    def run(self) -> int:
+        """Load and fork on request; returns the exit status. A forked child never comes back."""
+        sock = self._channel.sock
+        while True:
+            ready, _, _ = select.select([sock.fileno(), self._wake_read], [], [])
+            if self._wake_read in ready:
+                os.read(self._wake_read, 4096)
+                self._reap()
+            if sock.fileno() not in ready:
                 continue
-            child = replace(spec, **read_json(frame))
-            sys.stdout.flush()
-            sys.stderr.flush()
-            pid = os.fork()
-            if pid == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                os.close(wake_read)
-                os.close(wake_write)
-                channel.close()
-                _become_worker(fds, child, model)
-            children[pid] = child.name
-            for fd in fds:
-                os.close(fd)
-            channel.send([json_frame(Kind.FORKED, {"name": child.name, "pid": pid})])
+            data, fds = _receive(sock)
+            if not data:
+                return EXIT_LOST_PARENT
+            for frame in self._reader.feed(data):
+                if frame.kind == Kind.LOAD and not self._load(LoadSpec.from_frame(frame)):
+                    return EXIT_LOAD_FAILED
+                if frame.kind == Kind.FORK:
+                    self._fork(read_json(frame), fds)
+
+    def _load(self, spec: LoadSpec) -> bool:
+        """Load the model; whether that worked."""
+        platform.name_process(spec.name)
+        try:
+            model = LoadedModel.load(spec)
+        except BaseException as error:
+            report_failure(self._channel, "load", error)
+            return False
+        self._spec, self._model = spec, model
+        model.freeze()
+        report = {**model.report(), "fork_danger": model.fork_danger()}
+        self._channel.send([json_frame(Kind.LOADED, report)])
+        return True
+
+    def _fork(self, differs: dict[str, Any], fds: list[int]) -> None:
+        name: str = differs["name"]
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            _leave(self._become(differs, fds))
+        self._children[pid] = name
+        for fd in fds:
+            os.close(fd)
+        self._channel.send([json_frame(Kind.FORKED, {"name": name, "pid": pid})])
+
+    def _become(self, differs: dict[str, Any], fds: list[int]) -> int:
+        """Be the forked process; returns its exit status."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # What the parent wants done at its end (remove a folder of the model, say) is not ours.
+        atexit._clear()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+        self._channel.close()
+        channel = _take_over(fds, differs["name"])
+        try:
+            if self._model is None or self._spec is None:
+                return ForkServer(channel).run()
+            spec = replace(self._spec, **differs)
+            channel.send([json_frame(Kind.LOADED, self._model.report())])
+            use_threads(spec.threads)
+            return serve(channel, spec, self._model)
+        except SystemExit as error:
+            return error.code if isinstance(error.code, int) else int(error.code is not None)
+        except BaseException:
+            traceback.print_exc()
+            return 1
+
+    def _reap(self) -> None:
+        """Report every child that ended; several deaths may have come as one signal."""
+        for pid in list(self._children):
+            try:
+                done, status = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                done, status = pid, 0
+            if done:
+                report = {
+                    "name": self._children.pop(pid),
+                    "pid": pid,
+                    "returncode": os.waitstatus_to_exitcode(status),
+                }
+                self._channel.send([json_frame(Kind.EXITED, report)])
 
 
-def _become_worker(fds: list[int], spec: LoadSpec, model: LoadedModel) -> NoReturn:
-    # What the parent wants done at its end (remove a folder of the model, say) is not ours to do.
-    atexit._clear()
+def _take_over(fds: list[int], name: str) -> ChannelServer:
+    """Make the descriptors that came with FORK this process's own; returns its channel."""
     channel_fd, lifeline_fd, stdout_fd, stderr_fd = fds
     os.setsid()
-    platform.name_process(spec.name)
+    platform.name_process(name)
     os.dup2(stdout_fd, 1)
     os.dup2(stderr_fd, 2)
     os.close(stdout_fd)
@@ -90,17 +155,15 @@ def _become_worker(fds: list[int], spec: LoadSpec, model: LoadedModel) -> NoRetu
     unbuffer_output()
     channel = ChannelServer(socket.socket(fileno=channel_fd))
     channel.send([json_frame(Kind.CONNECTED, {"pid": os.getpid(), "python": sys.version})])
-    channel.send([json_frame(Kind.LOADED, model.report())])
-    try:
-        use_threads(spec.threads)
-        status = serve(channel, spec, model)
-    except SystemExit as error:
-        status = error.code if isinstance(error.code, int) else int(error.code is not None)
-    except BaseException:
-        traceback.print_exc()
-        status = 1
-    # Like multiprocessing, not by the interpreter's own way out: that destroys what libraries made
-    # before the fork, and onnxruntime, for one, then waits for threads that only the parent has.
+    return channel
+
+
+def _leave(status: int) -> NoReturn:
+    """End a forked process like multiprocessing, not by the interpreter's own way out.
+
+    That destroys what libraries made before the fork, and onnxruntime, for one, then waits for
+    threads that only the parent has.
+    """
     atexit._run_exitfuncs()
     with contextlib.suppress(OSError, ValueError):  # the model may have closed them
         sys.stdout.flush()
@@ -122,19 +185,3 @@ def _receive(sock: socket.socket) -> tuple[bytes, list[int]]:
     for fd in fds:
         os.set_inheritable(fd, False)
     return data, list(fds)
-
-
-def _reap(channel: ChannelServer, children: dict[int, str]) -> None:
-    """Report every child that ended; several deaths may have come as one signal."""
-    for pid in list(children):
-        try:
-            done, status = os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            done, status = pid, 0
-        if done:
-            report = {
-                "name": children.pop(pid),
-                "pid": pid,
-                "returncode": os.waitstatus_to_exitcode(status),
-            }
-            channel.send([json_frame(Kind.EXITED, report)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import socket
 import sys
@@ -33,6 +34,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--channel", type=int, required=True, help="socketpair descriptor")
     parser.add_argument("--lifeline", type=int, required=True, help="pipe from the server")
     parser.add_argument("--template", action="store_true", help="be a fork server")
+    parser.add_argument("--preload", action="append", default=[], help="module to import early")
     args = parser.parse_args(argv)
 
     for fd in (args.channel, args.lifeline):
@@ -42,7 +44,11 @@ def main(argv: list[str]) -> int:
     channel = ChannelServer(socket.socket(fileno=args.channel))
     channel.send([json_frame(Kind.CONNECTED, {"pid": os.getpid(), "python": sys.version})])
     if args.template:
-        _import_libraries()
+        from pelton.worker.forkserver import ForkServer
+
+        platform.name_process("pelton-libs")
+        import_libraries(args.preload)
+        return ForkServer(channel).run()
     load_frame = next(iter(channel), None)
     if load_frame is None:
         return EXIT_LOST_PARENT
@@ -51,12 +57,8 @@ def main(argv: list[str]) -> int:
     try:
         model = LoadedModel.load(spec)
     except BaseException as error:
-        _report_failure(channel, "load", error)
+        report_failure(channel, "load", error)
         return EXIT_LOAD_FAILED
-    if args.template:
-        from pelton.worker.forkserver import serve_forks
-
-        return serve_forks(channel, spec, model)
     channel.send([json_frame(Kind.LOADED, model.report())])
     return serve(channel, spec, model)
 
@@ -67,7 +69,7 @@ def serve(channel: ChannelServer, spec: LoadSpec, model: LoadedModel) -> int:
     try:
         answerer, report = warm_up(model, spec)
     except BaseException as error:
-        _report_failure(channel, "warm-up", error)
+        report_failure(channel, "warm-up", error)
         return EXIT_WARMUP_FAILED
     report["warmup_s"] = time.monotonic() - started
     channel.send([json_frame(Kind.WARMED, report)])
@@ -83,13 +85,14 @@ def unbuffer_output() -> None:
             reconfigure(line_buffering=True, errors="backslashreplace")
 
 
-def _import_libraries() -> None:
-    """Import what every model needs, while nobody has said yet which one to load."""
-    with contextlib.suppress(ImportError):  # loading says so, with a place to say it
-        import mlflow.pyfunc.scoring_server  # noqa: F401
+def import_libraries(names: list[str]) -> None:
+    """Import what a model will need, before anybody has said which one to load."""
+    for name in ("mlflow.pyfunc.scoring_server", *names):
+        with contextlib.suppress(ImportError):  # loading says so, with a place to say it
+            importlib.import_module(name)
 
 
-def _report_failure(channel: ChannelServer, stage: str, error: BaseException) -> None:
+def report_failure(channel: ChannelServer, stage: str, error: BaseException) -> None:
     """Tell the server why there will be no worker; the model's own traceback goes along."""
     trace = "" if isinstance(error, WarmupFailed) else traceback.format_exc()
     message = str(error) or type(error).__name__
