@@ -61,7 +61,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="list the models (-v: the cases)")
     parser.add_argument("--show", type=int, default=5, help="mismatches shown per model")
     parser.add_argument("-v", "--verbose", action="store_true", help="show every mismatch")
-    return parser.parse_args()
+    # argparse takes a value that is one option, as in --serve-args "--no-fast-path", for its own.
+    words = iter(sys.argv[1:])
+    return parser.parse_args(
+        [f"{word}={next(words, '')}" if word == "--serve-args" else word for word in words]
+    )
 
 
 if __name__ == "__main__":
