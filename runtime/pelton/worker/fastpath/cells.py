@@ -86,6 +86,7 @@ class Kind:
         admits: the Python types of the JSON cells it takes.
         convert: cells in any number to a 1-d array, or to a list of Python objects; may raise.
         is_text: it makes a list of objects rather than an array of numbers.
+        dtype: of the array, if it takes floats.
         by_column: cells are taken one column at a time, since they must look alike within it.
         samples: groups of three cells that show how MLflow treats this type, for plans to be
             checked on; a group is one column of one request.
@@ -99,6 +100,7 @@ class Kind:
     probes: tuple[Any, Any, Any]
     is_text: bool = False
     by_column: bool = False
+    dtype: Any = None
 
     def admitting(self, *types: type) -> Kind:
         """Return this kind taking cells of ``types`` too."""
@@ -118,6 +120,16 @@ class Kind:
             if max(whole) > _EXACT or min(whole) < -_EXACT:
                 raise Odd("an integer that is not exact as a float")
         return self.convert(cells)
+
+    def take_doubles(self, cells: Array) -> Array:
+        """Return an array of doubles, all less than 2**53, that stand for integers too.
+
+        Raises:
+            Odd: this kind does not take both for floats.
+        """
+        if not self.admits.issuperset((float, int)):
+            raise Odd(f"doubles for {self.name}")
+        return cells.astype(self.dtype)
 
     @property
     def is_float(self) -> bool:
@@ -139,17 +151,17 @@ _DATES = (
 )
 
 
-def _kind(name: str, cell: type, convert: Any, samples: Any, probes: Any, **more: bool) -> Kind:
+def _kind(name: str, cell: type, convert: Any, samples: Any, probes: Any, **more: Any) -> Kind:
     return Kind(name, frozenset({cell}), convert, samples, probes, **more)
 
 
-_TEXT = {"is_text": True, "by_column": True}
+_TEXT: dict[str, Any] = {"is_text": True, "by_column": True}
 
 KINDS = {
     kind.name: kind
     for kind in (
-        _kind("double", float, _doubles, _LARGE, _SOME),
-        _kind("float", float, _floats, _FLOATS, _SOME),
+        _kind("double", float, _doubles, _LARGE, _SOME, dtype=np.float64),
+        _kind("float", float, _floats, _FLOATS, _SOME, dtype=np.float32),
         _kind("long", int, _longs, ((0, -(2**40), 2**62 + 1), (1, 0, 1)), _COUNTS),
         _kind("integer", int, _integers, ((0, -7, 2**31 - 1), (1, 0, 1)), _COUNTS),
         _kind("boolean", bool, _booleans, ((True, False, True), (False,) * 3), (True, False, True)),

@@ -23,8 +23,14 @@ from pelton.worker.fastpath.table import INPUTS, INSTANCES, RECORDS, SPLIT
 from pelton.worker.fastpath.tabular import Columns, Tables
 from pelton.worker.fastpath.tensor import Arrays, TensorSpec, untyped
 from pelton.worker.fastpath.witness import JSON, Witness
+from pelton_kernels import json_matrix
 
 _FORMATS = frozenset({SPLIT, RECORDS, INPUTS, INSTANCES})
+#: Bodies from here on are read by ``json_matrix`` if they begin like one of these.
+_LARGE_BYTES = 8192
+_HEAD_BYTES = 64
+_PATHS = {b"dataframe_split": (SPLIT, "data"), b"inputs": (INPUTS,), b"instances": (INSTANCES,)}
+
 _JSON_TYPE = re.compile(r"\s*application/json\s*(?:;\s*charset=(?i:utf-8)\s*)?")
 
 #: Distinct values of ``params`` that are remembered as accepted by MLflow.
@@ -58,6 +64,8 @@ class FastPath:
         params = self._params_schema.params if self._params_schema else ()
         self._param_names = frozenset(param.name for param in params)
         self._predictor = Predictor(model)
+        decoder = tables or arrays
+        self._paths = _PATHS if decoder is not None and decoder.takes_floats else {}
         self._accepted_params: set[str] = set()
 
     def decode(self, body: bytes, content_type: str | None) -> Decoded | None:
@@ -109,7 +117,25 @@ class FastPath:
                 return raw.unified(body, self._param_names)
             decoded = raw.hinted(body)
             return decoded if self._accepts(decoded.params) else None
-        document = parse(body)
+        if len(body) >= _LARGE_BYTES:
+            numbers = self._decode_numbers(bytes(body))
+            if numbers is not None:
+                return numbers
+        return self._decode_document(parse(body), body)
+
+    def _decode_numbers(self, body: bytes) -> Decoded | None:
+        """Return the request in a body that is one matrix of floats, all but a few bytes."""
+        first_key = body[:_HEAD_BYTES].partition(b'"')[2].partition(b'"')[0]
+        path = self._paths.get(first_key)
+        document = None if path is None else json_matrix.read(body, path)
+        if document is None:
+            return None
+        try:
+            return self._decode_document(document, body)
+        except Exception:  # it is to be read as a document, or by the oracle
+            return None
+
+    def _decode_document(self, document: Any, body: bytes) -> Decoded | None:
         if raw.is_unified(document):
             return raw.unified(body, self._param_names)
         params = None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pelton.worker.fastpath.cells import NULL, Kind, Odd
+from pelton.worker.fastpath.cells import NULL, Array, Kind, Odd
 from pelton.worker.fastpath.decoded import Frames
 from pelton.worker.fastpath.layout import FrameCells
 from pelton.worker.fastpath.table import JsonTable
@@ -46,6 +46,7 @@ class Plan:
         self._width = width
         self._kinds = kinds
         self._ends: list[int] = np.cumsum([len(block) for block in kinds]).tolist()
+        self._order = list(order)
         self._has_extra = len(order) != width
         labels = None if example.shape == "rows" else example.labels
         self._keys: list[Any] = [labels[place] for place in order] if labels else list(order)
@@ -61,7 +62,9 @@ class Plan:
             Odd: it holds something the plan has not been checked for. Any other exception means
                 the same.
         """
-        if self._shape == "columns":
+        if type(table.content) is np.ndarray:
+            blocks, count = self._from_matrix(table.content), len(table.content)
+        elif self._shape == "columns":
             blocks, count = self._from_columns(table.content)
         elif self._shape == "column":
             blocks, count = [self._block(0, table.content, len(table.content))], len(table.content)
@@ -96,6 +99,13 @@ class Plan:
             blocks.append(self._block(place, flat, count))
             start = end
         return blocks
+
+    def _from_matrix(self, matrix: Array) -> list[Any]:
+        """Return the block of a (rows, columns) matrix, or of one column, of doubles."""
+        if self._one is None or matrix.size != len(matrix) * self._width:
+            raise Odd("a matrix for columns of other kinds, or other columns")
+        columns = matrix.reshape(len(matrix), -1).T
+        return [self._one.take_doubles(columns if self._is_straight else columns[self._order])]
 
     def _from_columns(self, content: dict[str, list[Any]]) -> tuple[list[Any], int]:
         columns = [content[key] for key in self._keys]

@@ -6,9 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pelton.worker.fastpath.cells import Kind, Odd
 
 SPLIT, RECORDS, INPUTS, INSTANCES = "dataframe_split", "dataframe_records", "inputs", "instances"
+
+
+_MATRIX_SHAPES = {1: "column", 2: "rows"}
 
 
 class JsonTable(NamedTuple):
@@ -19,7 +24,8 @@ class JsonTable(NamedTuple):
         shape: "rows" (lists), "records" (objects), "columns" (an object of lists), "row" (an
             object of cells) or "column" (a list of cells).
         labels: of its columns, in order; ``None`` if it names none.
-        content: what ``shape`` says.
+        content: what ``shape`` says; rows may also be a matrix of doubles, which stand for
+            integers too.
         index: labels of its rows, unchecked; ``None`` if it has none.
     """
 
@@ -41,6 +47,8 @@ class JsonTable(NamedTuple):
         if type(value) is dict:
             first = next(iter(value.values()))
             return cls(key, "columns" if type(first) is list else "row", tuple(value), value)
+        if type(value) is np.ndarray:
+            return cls(key, _MATRIX_SHAPES[value.ndim], None, value)
         if type(value) is not list:
             raise Odd("a bare value")
         first = value[0]
@@ -65,7 +73,10 @@ class JsonTable(NamedTuple):
             if type(labels) is not list or set(map(type, labels)) != {str}:
                 raise Odd("labels that are no strings")
             labels = tuple(labels)
-        if type(rows) is not list or set(map(type, rows)) != {list}:
+        if type(rows) is np.ndarray:
+            if rows.ndim != 2:
+                raise Odd("rows that are no lists")
+        elif type(rows) is not list or set(map(type, rows)) != {list}:
             raise Odd("rows that are no lists")
         return cls(SPLIT, "rows", labels, rows, value.get("index"))
 
@@ -88,7 +99,7 @@ class TableSamples:
 
     Attributes:
         turns: number of different samples.
-        counts: numbers of rows it comes in.
+        counts: numbers of rows it comes in, smallest first.
     """
 
     def __init__(self, table: JsonTable, kinds: Sequence[Kind | None]) -> None:

@@ -55,6 +55,11 @@ class Arrays:
         self._kinds = [_kind(spec.dtype) for spec in specs]
         self._checked: dict[tuple[str, str], bool] = {}
 
+    @property
+    def takes_floats(self) -> bool:
+        """Whether the input is one array of floats."""
+        return len(self._kinds) == 1 and self._kinds[0] is not None and self._kinds[0].is_float
+
     def decode(self, key: str, value: Any, body: Any) -> tuple[Tensors, list[Array], int]:
         """Return form, cells and rows of the tensors ``value``, which stands under ``key``.
 
@@ -170,7 +175,8 @@ def _kind(dtype: np.dtype[Any]) -> Kind | None:
         def floats(cells: Sequence[Any]) -> Array:
             return np.array(cells, dtype=dtype)
 
-        return Kind(str(dtype), base.admits | {int}, floats, samples, base.probes)
+        admits = base.admits | {int}
+        return Kind(str(dtype), admits, floats, samples, base.probes, dtype=dtype)
     if dtype.kind in "iu":
         low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
@@ -189,6 +195,8 @@ def _kind(dtype: np.dtype[Any]) -> Kind | None:
 def _shape(value: Any, is_named: bool) -> str:
     if type(value) is dict:
         return "named"
+    if type(value) is np.ndarray:
+        return "bare"
     if type(value) is not list or not value:
         raise Odd("no list")
     return "records" if is_named and type(value[0]) is dict else "bare"
@@ -197,9 +205,16 @@ def _shape(value: Any, is_named: bool) -> str:
 def _array(kind: Kind | None, spec: TensorSpec, nested: Any) -> Array:
     """Return ``nested`` as an array of ``spec``."""
     assert kind is not None
-    lengths, flat = _flatten(nested, len(spec.shape))
-    if any(want not in (-1, length) for want, length in zip(spec.shape, lengths, strict=True)):
+    if type(nested) is np.ndarray:
+        lengths: Sequence[int] = nested.shape
+    else:
+        lengths, flat = _flatten(nested, len(spec.shape))
+    if len(lengths) != len(spec.shape) or any(
+        want not in (-1, length) for want, length in zip(spec.shape, lengths, strict=True)
+    ):
         raise Odd("another shape than the signature's")
+    if type(nested) is np.ndarray:
+        return kind.take_doubles(nested)
     return kind.take(flat).reshape(lengths)  # type: ignore[no-any-return]
 
 
