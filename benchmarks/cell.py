@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from time import perf_counter, process_time
 from typing import Any, Final
 
 from benchmarks.models.cache import ONE_THREAD, bodies_path, model_path
@@ -26,8 +27,29 @@ from pelton.bench.target import Target
 WARM_UP_S: Final = 2.0
 _WARM_UP_CONCURRENCY: Final = 16
 _TIMEOUT_S: Final = 60.0
+_QUIET_TRIES: Final = 8
+_QUIET_S: Final = 0.5
+_QUIET_CORES: Final = 0.25
 _RELATIVE: Final = 1e-4  # torch and LightGBM in float32, batched and not
 _ABSOLUTE: Final = 1e-5
+
+
+class Extracted(Expectation):
+    """The right predictions, in whatever a server wraps them (a new id in each answer, say)."""
+
+    def __init__(self, body: bytes, launch: Launch) -> None:
+        super().__init__(body, relative=_RELATIVE, absolute=_ABSOLUTE)
+        self._extract = launch.extract
+        self._predictions = flat(launch.extract(json.loads(body)))
+
+    def met_by(self, body: bytes) -> bool:
+        if super().met_by(body):
+            return True
+        try:
+            got = flat(self._extract(json.loads(body)))
+        except (ValueError, KeyError, TypeError):
+            return False
+        return same(got, self._predictions, relative=_RELATIVE, absolute=_ABSOLUTE)
 
 
 class WrongAnswer(Exception):
@@ -63,7 +85,7 @@ async def check(caller: Caller, requests: list[tuple[Request, Any]], launch: Lau
         wanted = [float(v) if isinstance(v, int) else v for v in expected]
         if not same(numbers, wanted, relative=_RELATIVE, absolute=_ABSOLUTE):
             raise WrongAnswer(f"{got[:8]} instead of {expected[:8]}")
-        request.expectation = Expectation(answer.body, relative=_RELATIVE, absolute=_ABSOLUTE)
+        request.expectation = Extracted(answer.body, launch)
 
 
 async def measure(
@@ -123,6 +145,7 @@ async def measure(
 
 async def _at(load: Load, concurrency: int, duration_s: float, pid: int) -> dict[str, Any]:
     """Measure one concurrency; everything that could make the figure doubtful stands beside it."""
+    await _quiet(pid)
     calibration_ms = machine.calibrate_ms()
     tally = Tally()
     busy, mine, theirs, began = _clocks(pid)
@@ -155,6 +178,17 @@ async def _at(load: Load, concurrency: int, duration_s: float, pid: int) -> dict
     }
 
 
+async def _quiet(pid: int) -> None:
+    """Wait a little while others use the machine; what they use meanwhile is recorded anyway."""
+    for _ in range(_QUIET_TRIES):
+        busy, mine, theirs, began = _clocks(pid)
+        await asyncio.sleep(_QUIET_S)
+        busy_after, mine_after, theirs_after, ended = _clocks(pid)
+        foreign_s = busy_after - busy - (mine_after - mine) - (theirs_after - theirs)
+        if foreign_s / (ended - began) < _QUIET_CORES:
+            return
+
+
 def _batch_mean(tally: Tally) -> float | None:
     sizes = tally.stages.batch_sizes
     total = sum(sizes.values())
@@ -162,6 +196,4 @@ def _batch_mean(tally: Tally) -> float | None:
 
 
 def _clocks(pid: int) -> tuple[float, float, float, float]:
-    from time import perf_counter, process_time
-
     return machine_busy_s(), process_time(), tree_cpu_s(pid), perf_counter()

@@ -15,6 +15,7 @@ from benchmarks.server import BASELINES
 
 BEGIN: Final = "<!-- benchmark:begin -->"
 END: Final = "<!-- benchmark:end -->"
+DISTURBED: Final = 0.12  # cores used by neither the server nor the generator
 README: Final = ROOT / "README.md"
 RESULTS: Final = ROOT / "benchmarks" / "results.json"
 
@@ -114,11 +115,13 @@ def _under(results: dict[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {s['version']}" for name, s in run.items() if s["version"])
     failed = sum(cell["sent"] - cell["good"] for cell in results["cells"])
     sent = sum(cell["sent"] for cell in results["cells"])
+    disturbed = sum(cell["foreign_cores"] > DISTURBED for cell in results["cells"])
     lines = [
         f"{about['cpu']}, {about['cores']} cores, Python {about['python']}; {versions}. "
         f"Medians of {settings['rounds']} interleaved rounds [lowest–highest], each server at its "
         f"best concurrency, closed loop, every answer checked; {settings['cores']}. "
-        f"{sent - failed:,} right answers, {failed:,} failed. A ratio in brackets: the ranges "
+        f"{sent - failed:,} right answers, {failed:,} failed; {disturbed} of "
+        f"{len(results['cells'])} measurements had other programs on the machine. A ratio in brackets: the ranges "
         f"overlap. {about['taken_at'][:10]}, `make bench`.",
     ]
     not_run = [

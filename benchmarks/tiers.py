@@ -85,6 +85,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--types", default=",".join(TIERS), help="comma-separated")
     parser.add_argument("--duration", type=float, default=10.0)
     parser.add_argument("--share", type=float, default=_SHARE, help="of the budget, for the model")
+    parser.add_argument(
+        "--fork", choices=("auto", "off"), default="auto", help="off: no slot shares memory"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "tiers.json")
     parsed = parser.parse_args(argv)
     cores = Cores.divide("shared")
@@ -106,7 +109,7 @@ def main(argv: list[str]) -> int:
             ensure(f"table-{megabytes}")
             try:
                 figures, interrupted = loop_run(
-                    lambda stop, r=row, m=megabytes: _measure(r, m, cores, parsed.duration, stop)
+                    lambda stop, r=row, m=megabytes: _measure(r, m, cores, parsed, stop)
                 )
             except PeltonError as error:
                 entry["failed_to_start"] = str(error)[-1500:]
@@ -115,18 +118,25 @@ def main(argv: list[str]) -> int:
                 if interrupted:
                     break
         measured.append(entry)
-    result = {"machine": machine.describe(PACKAGES), "cores": str(cores), "rows": measured}
+    result = {
+        "machine": machine.describe(PACKAGES),
+        "cores": str(cores),
+        "fork": parsed.fork,
+        "rows": measured,
+    }
     parsed.out.write_text(json.dumps(result, indent=1) + "\n")
     print(table(result))
     return 0 if all(_is_proved(row) for row in measured if row["slots"]) else 1
 
 
 async def _measure(
-    row: Row, megabytes: int, cores: Cores, duration_s: float, stop: asyncio.Event
+    row: Row, megabytes: int, cores: Cores, parsed: argparse.Namespace, stop: asyncio.Event
 ) -> dict[str, Any]:
     port = free_port()
+    duration_s = parsed.duration
     flags = ["--env", "local", "--workload-type", row.tier.name, "--concurrency", str(row.slots)]
     flags += ["--memory-policy", "refuse", "--no-access-log", "--log-level", "warning"]
+    flags += ["--fork", parsed.fork]
     command = pelton_command(str(model_path(f"table-{megabytes}")), port, flags)
     with limited(row.slots * row.tier.slot_bytes) as limit:
         child = Child(
@@ -200,9 +210,8 @@ def table(result: dict[str, Any]) -> str:
         if not row["slots"]:
             not_run.append(f"{row['type']} {row['size']} ({row['note']})")
         elif "failed_to_start" in row:
-            lines.append(
-                f"{name} {row['slots']} | did not start: {row['failed_to_start'][-200:]} |"
-            )
+            why = row["failed_to_start"].splitlines()[-1][:200]
+            lines.append(f"{name} {row['slots']} | did not start: {why} |" + " |" * 8)
         else:
             reduced = f" of {row['wanted']}" if row["slots"] < row["wanted"] else ""
             lines.append(
@@ -222,7 +231,7 @@ def table(result: dict[str, Any]) -> str:
         f"{versions.get('pelton')}, mlflow {versions.get('mlflow')}, Python {about['python']}; "
         f"{result['cores']}; closed loop of {_CALLERS_PER_SLOT} callers a slot; "
         + ("slots x budget enforced by a control group; " if limits else "no control group; ")
-        + f"{about['taken_at'][:10]}, `make bench-tiers`.",
+        + f"fork {result['fork']}; {about['taken_at'][:10]}, `make bench-tiers`.",
         "Not run: " + "; ".join(not_run) + ".",
     ]
     return "\n".join(lines)
