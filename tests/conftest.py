@@ -22,3 +22,14 @@ def live_endpoint() -> Iterator[Serve]:
             return endpoints.enter_context(Endpoint(*args, **options))
 
         yield serve
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let ``--dist loadgroup`` group: xdist 3.8 writes to an attribute pytest 9.2 has renamed."""
+    if not config.getoption("loadgroup", default=False):
+        return
+    for item in items:
+        groups = sorted({str(mark.args[0]) for mark in item.iter_markers("xdist_group")})
+        if groups and "@" not in item.nodeid and hasattr(item, "_id"):
+            item._id = type(item._id).parse(f"{item.nodeid}@{'_'.join(groups)}")

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -103,7 +103,7 @@ class Endpoint:
         self._exits = contextlib.ExitStack()
         self._was_ended = False
 
-    def __enter__(self) -> Endpoint:
+    def __enter__(self) -> Self:
         self.folder = Path(self._exits.enter_context(tempfile.TemporaryDirectory()))
         self._log_path = self.folder / "log"
         command = [sys.executable, "-m", "pelton", "serve", *self._arguments]
@@ -194,8 +194,12 @@ class Endpoint:
 
     def worker(self) -> int:
         """Process id of the only worker, once there is one."""
-        until(lambda: len(self.workers()) == 1, "one worker")
-        return next(iter(self.workers().values()))
+
+        def only() -> int | None:
+            pids = list(self.workers().values())
+            return pids[0] if len(pids) == 1 else None
+
+        return until(only, "one worker")
 
     def fork_server(self) -> int:
         """Process id of the process that forks workers."""
