@@ -42,7 +42,14 @@ test-slow: check ## every test
 	$(RUN) -m pytest -n 2 --dist loadgroup
 
 conformance: .venv/dev ## compare pelton with MLflow's own server, byte for byte
-	$(RUN) -m tests.conformance
+	$(RUN) -m tests.conformance --jobs 2
+
+chaos: .venv/dev ## two minutes of faults under load; reloads, leaks, scaling
+	$(RUN) -m benchmarks.chaos
+	$(RUN) -m benchmarks.reload
+	$(RUN) -m benchmarks.leak --seconds 60
+	$(RUN) -m benchmarks.scaling
+	$(RUN) -m benchmarks.forkserver
 
 bench: .venv/dev ## measure against `mlflow models serve` and peers
 	$(RUN) -m benchmarks run

@@ -10,9 +10,10 @@ import argparse
 import time
 from typing import Any
 
-from benchmarks.supervision import Steady, count_outcomes, percentile, show
 from tests.e2e.endpoint import Endpoint, until
 from tests.zoo import build
+
+from benchmarks.supervision import Steady, count_outcomes, percentile, show
 
 NAME = "reloaded"
 _BODY = b'{"dataframe_split": {"columns": ["x"], "data": [[1.0]]}}'
