@@ -15,6 +15,7 @@ from pelton.supervisor.revision import Revision
 
 MLMODEL: dict[str, Any] = {
     "flavors": {"python_function": {"loader_module": "mlflow.sklearn"}},
+    "utc_time_created": "2026-01-31 12:00:00.000000",
 }
 
 

@@ -151,6 +151,21 @@ def test_alias_after_a_rollback_still_means_what_was_left() -> None:
     scenario(story)
 
 
+def test_alias_that_comes_back_to_what_serves_is_no_update() -> None:
+    async def story(revisions: FakeRevisions, registry: Registry, watcher: Watcher) -> None:
+        registry.meaning = fraud(2)
+        await watcher.look()
+        revisions.becomes_active(model(ALIAS, fraud(1), "fraud", "1"), is_pinned=True)
+        registry.meaning = fraud(1)
+        await watcher.look()
+        assert revisions.begun == 1
+        registry.meaning = fraud(2)
+        await watcher.look()
+        assert revisions.begun == 2
+
+    scenario(story)
+
+
 def test_registry_outage_is_said_once_and_changes_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -285,10 +300,13 @@ def test_folder_that_is_swapped_by_renaming(folder: Path, tmp_path: Path) -> Non
     asyncio.run(story())
 
 
-def test_half_a_model_is_none(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "half", ["", "flavors: [", yaml.safe_dump({"flavors": MLMODEL["flavors"]})], ids=repr
+)
+def test_half_a_model_is_none(half: str, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
         revisions, watcher = watching(folder)
-        (folder / "MLmodel").write_text("flavors: [")
+        (folder / "MLmodel").write_text(half)
         for _ in range(4):
             await watcher.look()
         assert revisions.begun == 0
