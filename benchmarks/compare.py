@@ -121,8 +121,8 @@ def _under(results: dict[str, Any]) -> list[str]:
         f"Medians of {settings['rounds']} interleaved rounds [lowest–highest], each server at its "
         f"best concurrency, closed loop, every answer checked; {settings['cores']}. "
         f"{sent - failed:,} right answers, {failed:,} failed; {disturbed} of "
-        f"{len(results['cells'])} measurements had other programs on the machine. A ratio in brackets: the ranges "
-        f"overlap. {about['taken_at'][:10]}, `make bench`.",
+        f"{len(results['cells'])} measurements had other programs on the machine. "
+        f"A ratio in brackets: the ranges overlap. {about['taken_at'][:10]}, `make bench`.",
     ]
     not_run = [
         f"Not run: {name} ({s['why_not']})."

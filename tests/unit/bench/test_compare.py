@@ -1,0 +1,110 @@
+"""The ratio table, and that the README's is the one that ``compare`` writes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from benchmarks import compare
+from benchmarks.scenario import SCENARIOS
+
+
+def cell(
+    server: str, concurrency: int, per_s: float, round_: int = 0, bad: int = 0
+) -> dict[str, Any]:
+    return {
+        "scenario": "tiny",
+        "server": server,
+        "round": round_,
+        "concurrency": concurrency,
+        "per_s": per_s,
+        "sent": 100,
+        "good": 100 - bad,
+        "p50_ms": 1.0,
+        "p99_ms": 2.0,
+        "foreign_cores": 0.0 if round_ else 0.5,
+    }
+
+
+def results(*cells: dict[str, Any]) -> dict[str, Any]:
+    names = ("pelton", "mlflow", "mlflow-w2", "triton", "absent")
+    return {
+        "machine": {"cpu": "X", "cores": 2, "python": "3.11", "taken_at": "2026-01-02T00:00:00"},
+        "settings": {"rounds": 3, "cores": "generator pinned to core 1"},
+        "servers": {
+            name: {"version": "1", "why_not": "does not install" if name == "absent" else None}
+            for name in names
+        },
+        "cells": list(cells),
+        "failures": [{"server": "triton", "scenario": "echo", "why": "no"}],
+    }
+
+
+ALL = results(
+    *(cell("pelton", 32, rate, round_) for round_, rate in enumerate((900, 1000, 1100))),
+    *(cell("pelton", 1, rate, round_) for round_, rate in enumerate((200, 2000, 210))),
+    *(cell("mlflow", 8, rate, round_) for round_, rate in enumerate((90, 100, 110))),
+    *(cell("mlflow-w2", 8, rate, round_) for round_, rate in enumerate((190, 200, 210))),
+    *(cell("triton", 8, rate, round_, bad=1) for round_, rate in enumerate((800, 950, 960))),
+)
+
+
+def test_the_best_concurrency_is_that_of_the_highest_median() -> None:
+    best = compare.best_of(ALL, "tiny", "pelton")
+    assert best is not None
+    assert (best.concurrency, best.median) == (32, 1000)
+    assert str(best) == "1,000 [900–1,100]"
+    assert compare.best_of(ALL, "tiny", "absent") is None
+
+
+def test_ranges_that_overlap_have_no_winner() -> None:
+    ours = compare.best_of(ALL, "tiny", "pelton")
+    assert compare.ratio(ours, compare.best_of(ALL, "tiny", "mlflow")) == "10×"
+    assert compare.ratio(ours, compare.best_of(ALL, "tiny", "triton")) == "(1.05×)"
+    assert compare.ratio(ours, None) == "–"
+
+
+def test_the_table_takes_mlflow_and_the_peers_at_their_best() -> None:
+    table = compare.table(ALL)
+    row = next(line for line in table.splitlines() if SCENARIOS["tiny"].about in line)
+    cells = [part.strip() for part in row.strip("|").split("|")]
+    assert cells[1:6] == [
+        "200 [190–210]",
+        "950 [800–960] triton",
+        "**1,000 [900–1,100]**",
+        "5×",
+        "(1.05×)",
+    ]
+    assert "Not run: absent (does not install)." in table
+    assert "triton on echo" in table
+    assert "3 failed" in table
+    assert "5 of 15 measurements had other programs" in table
+
+
+def test_two_results_are_set_side_by_side() -> None:
+    before = results(*(cell("pelton", 32, rate) for rate in (400, 500, 600)))
+    assert "| 500 [400–600] | 1,000 [900–1,100] | 2× |" in compare.changes(before, ALL)
+
+
+def test_the_readmes_table_is_replaced_and_nothing_else() -> None:
+    readme = f"a\n{compare.BEGIN}\nold\n{compare.END}\nz\n"
+    assert compare.fill(readme, "new") == f"a\n{compare.BEGIN}\nnew\n{compare.END}\nz\n"
+    assert compare.fill(compare.fill(readme, "new"), "old") == readme
+
+
+@pytest.mark.parametrize("readme", ["", compare.BEGIN, compare.END])
+def test_a_readme_without_a_place_for_it_is_left_alone(readme: str) -> None:
+    with pytest.raises(ValueError, match="has no"):
+        compare.fill(readme, "new")
+
+
+def test_the_readme_shows_the_results_that_are_kept() -> None:
+    """Both or neither: a table without its file, or a file without its table, is a red test."""
+    readme = compare.README.read_text()
+    shown = readme.partition(compare.BEGIN)[2].partition(compare.END)[0]
+    if not compare.RESULTS.is_file():
+        assert "|" not in shown
+        return
+    kept = json.loads(compare.RESULTS.read_text())
+    assert compare.fill(readme, compare.table(kept)) == readme
