@@ -16,6 +16,9 @@ from benchmarks.server import BASELINES
 BEGIN: Final = "<!-- benchmark:begin -->"
 END: Final = "<!-- benchmark:end -->"
 DISTURBED: Final = 0.12  # cores used by neither the server nor the generator
+STAGES_BEGIN: Final = "<!-- stages:begin -->"
+STAGES_END: Final = "<!-- stages:end -->"
+PERFORMANCE: Final = ROOT / "docs" / "performance.md"
 README: Final = ROOT / "README.md"
 RESULTS: Final = ROOT / "benchmarks" / "results.json"
 
@@ -135,17 +138,47 @@ def _under(results: dict[str, Any]) -> list[str]:
     return [*lines, *not_run]
 
 
-def fill(readme: str, text: str) -> str:
-    """Return the README with its table replaced.
+def stages(results: dict[str, Any], ours: str = "pelton") -> str:
+    """Return where a request's time goes, alone and at the best concurrency, in Markdown."""
+    names = ("queue", "decode", "predict", "encode", "total")
+    head = ["scenario", "c", *(f"{name} ms" for name in names), "p50 ms", "batch", "CPU µs"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for scenario in SCENARIOS:
+        best = best_of(results, scenario, ours)
+        for concurrency in sorted({1, best.concurrency}) if best else ():
+            cells = [
+                cell
+                for cell in results["cells"]
+                if (cell["scenario"], cell["server"], cell["concurrency"])
+                == (scenario, ours, concurrency)
+            ]
+            if not cells:
+                continue
+            row = [scenario, str(concurrency)]
+            row += [_median([cell["stages_ms"].get(name) for cell in cells]) for name in names]
+            row += [_median([cell[key] for cell in cells]) for key in ("p50_ms", "batch_mean")]
+            row.append(_median([cell["server_cpu_us"] for cell in cells]))
+            lines.append("| " + " | ".join(row) + " |")
+    lines += [
+        "",
+        "Means of the stages as `Server-Timing` states them (a batch's `predict` is stated to each "
+        "of its requests), medians over the rounds; `CPU µs` is all of the server's processor time "
+        "for one request.",
+    ]
+    return "\n".join(lines)
+
+
+def fill(page: str, text: str, begin: str = BEGIN, end: str = END) -> str:
+    """Return a page with what stands between its two markers replaced.
 
     Raises:
-        ValueError: it has no place for one.
+        ValueError: it has no place for it.
     """
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the README has no {BEGIN} ... {END}")
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+    before, opened, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not opened or not closed:
+        raise ValueError(f"the page has no {begin} ... {end}")
+    return f"{before}{begin}\n{text}\n{end}{after}"
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
@@ -162,7 +195,9 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks compare", description=__doc__)
     parser.add_argument("results", type=Path, nargs="?", default=RESULTS)
     parser.add_argument("--before", type=Path, help="an older file: what has changed since")
-    parser.add_argument("--readme", action="store_true", help="write the table into the README")
+    parser.add_argument(
+        "--readme", action="store_true", help="write the tables into README and docs"
+    )
     parsed = parser.parse_args(argv)
     results = json.loads(parsed.results.read_text())
     if parsed.before:
@@ -172,12 +207,19 @@ def main(argv: list[str]) -> int:
     print(text)
     if parsed.readme:
         README.write_text(fill(README.read_text(), text))
+        page = PERFORMANCE.read_text()
+        PERFORMANCE.write_text(fill(page, stages(results), STAGES_BEGIN, STAGES_END))
     return 0
 
 
 def _best(candidates: list[Best | None]) -> Best | None:
     known = [best for best in candidates if best is not None]
     return max(known, key=lambda best: best.median, default=None)
+
+
+def _median(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{median(known):.3g}" if known else "–"
 
 
 def _digits(value: float) -> str:

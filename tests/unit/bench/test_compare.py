@@ -23,6 +23,9 @@ def cell(
         "good": 100 - bad,
         "p50_ms": 1.0,
         "p99_ms": 2.0,
+        "stages_ms": {"queue": 0.5, "predict": 0.25 + round_},
+        "batch_mean": None,
+        "server_cpu_us": 123.0,
         "foreign_cores": 0.0 if round_ else 0.5,
     }
 
@@ -82,6 +85,13 @@ def test_the_table_takes_mlflow_and_the_peers_at_their_best() -> None:
     assert "5 of 15 measurements had other programs" in table
 
 
+def test_stages_are_shown_alone_and_at_the_best_concurrency() -> None:
+    rows = compare.stages(ALL).splitlines()[2:4]
+    assert rows[0].startswith("| tiny | 1 | 0.5 | – | 1.25 | – |")
+    assert rows[1].startswith("| tiny | 32 | 0.5 | – | 1.25 | – |")
+    assert rows[1].endswith("| 1 | – | 123 |")
+
+
 def test_two_results_are_set_side_by_side() -> None:
     before = results(*(cell("pelton", 32, rate) for rate in (400, 500, 600)))
     assert "| 500 [400–600] | 1,000 [900–1,100] | 2× |" in compare.changes(before, ALL)
@@ -108,3 +118,6 @@ def test_the_readme_shows_the_results_that_are_kept() -> None:
         return
     kept = json.loads(compare.RESULTS.read_text())
     assert compare.fill(readme, compare.table(kept)) == readme
+    page = compare.PERFORMANCE.read_text()
+    begin, end = compare.STAGES_BEGIN, compare.STAGES_END
+    assert compare.fill(page, compare.stages(kept), begin, end) == page
