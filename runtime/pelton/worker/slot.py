@@ -69,10 +69,27 @@ class Slot:
             self._target = batch_id
             if self._armed != batch_id:
                 return
-            if self._is_main:
-                signal.pthread_kill(self._thread_id, _CANCEL_SIGNAL)
-            else:
+            if not self._is_main:
                 _raise_in_thread(self._thread_id)
+                return
+        threading.Thread(
+            target=self._signal, args=(batch_id,), name="pelton-cancel", daemon=True
+        ).start()
+
+    def _signal(self, batch_id: int) -> None:
+        """Send the signal until it is heeded.
+
+        One that comes just before the thread enters a system call does not interrupt that call,
+        and the interpreter would only look at it afterwards.
+        """
+        pause_s = 0.005
+        while True:
+            with self._lock:
+                if self._armed != batch_id or self._target != batch_id:
+                    return
+                signal.pthread_kill(self._thread_id, _CANCEL_SIGNAL)
+            time.sleep(pause_s)
+            pause_s = min(1.0, pause_s * 1.5)
 
     def _run(self, batch: Sequence[WorkerRequest]) -> None:
         unanswered = {request.id: None for request in batch}
@@ -87,18 +104,21 @@ class Slot:
             self._channel.send([answer_frame(*answer) for answer in answers])
             if unanswered:
                 self._armed = batch_id
-                if self._target == batch_id:  # the cancellation came while this was written
-                    raise RequestCancelled
+                self._heed(batch_id)  # the cancellation came while this was written
 
         try:
             self._armed = batch_id
-            if self._target == batch_id:  # cancelled before it began
-                raise RequestCancelled
+            self._heed(batch_id)  # cancelled before it began
             self._answerer.answer(batch, reply)
         except RequestCancelled:
             pass
         self._disarm()
         self._channel.send([answer_frame(id, _CANCELLED, b"") for id in unanswered])
+
+    def _heed(self, batch_id: int) -> None:
+        if self._target == batch_id:
+            self._armed = None  # so that a signal on its way does not raise a second time
+            raise RequestCancelled
 
     def _disarm(self) -> None:
         with self._lock:
