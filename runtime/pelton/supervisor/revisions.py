@@ -18,13 +18,13 @@ from pelton.errors import (
     PeltonError,
     UpdateConflict,
     UpdateRejected,
-    WarmupFailed,
 )
 from pelton.lifecycle import RevisionEvent, RevisionState, WorkerEvent, WorkerState
 from pelton.settings import Entity, Settings
-from pelton.supervisor import memory, rollout, verify
+from pelton.supervisor import rollout
 from pelton.supervisor.libraries import Libraries
 from pelton.supervisor.pool import Pool
+from pelton.supervisor.proof import check_slots, prove, requests_to_verify
 from pelton.supervisor.revision import Revision
 from pelton.supervisor.snapshot import Snapshots
 from pelton.telemetry.logging import kv
@@ -222,7 +222,7 @@ class Revisions:
         started = self._clock()
         self.updating = revision
         revision.lifecycle.fire(RevisionEvent.PREPARE)
-        self._check_slots(revision)
+        check_slots(revision, self.settings.entity.memory_policy)
         await self._prepare(revision)
         revision.lifecycle.fire(RevisionEvent.PREPARED)
         old = self.active
@@ -232,7 +232,7 @@ class Revisions:
         if revision.fingerprint is not None:
             assert revision.model is not None
             await self._snapshots.check_unchanged(revision.model, revision.fingerprint)
-        self._prove(revision, old)
+        prove(revision, old, self.settings)
         revision.is_taking_over = True
         await self._take_over(revision, old, step)
         assert revision.model is not None
@@ -276,7 +276,7 @@ class Revisions:
         )
 
     def _new_pool(self, revision: Revision) -> Pool:
-        plan = revision.plan(self.settings, self._to_verify())
+        plan = revision.plan(self.settings, requests_to_verify(self.active, self.settings))
         pool = Pool(
             plan,
             self.dispatcher,
@@ -292,14 +292,6 @@ class Revisions:
 
     def _next_worker(self) -> str:
         return f"worker-{next(self._worker_numbers)}"
-
-    def _to_verify(self) -> list[tuple[str, str]]:
-        """Return the active revision's example, if its answers are to be compared."""
-        if not self.settings.updates.verify_against_active or self.active is None:
-            return []
-        assert self.active.pool is not None
-        example = self.active.pool.report.get("example_request")
-        return [tuple(example)] if example else []
 
     def _plan_rollout(self, revision: Revision, old: Revision | None) -> int:
         if old is None or old.pool is None:
@@ -321,56 +313,6 @@ class Revisions:
         assert old.pool is not None
         limits = revision.scaling
         return max(1, limits.least, min(limits.most, old.pool.target))
-
-    def _prove(self, revision: Revision, old: Revision | None) -> None:
-        """Judge what the new revision's warm-up reported.
-
-        Raises:
-            WarmupFailed: it refused its own example, or answers what its signature does not say.
-            BudgetExceeded: it does not fit into its slots.
-            UpdateRejected: its answers differ from the active revision's.
-        """
-        assert revision.pool is not None
-        report = revision.pool.report
-        memory.check_fit(
-            report.get("rss_bytes"), revision.slot_bytes, revision.entity.slots_per_worker
-        )
-        objection = None
-        if report["example"] == "refused":
-            objection = (
-                f"The model refused its own input example ({report['detail'][:1000]}). Log it"
-                f" with an input example that it can answer."
-            )
-        elif report.get("output_mismatch"):
-            objection = f"The model does not answer as declared: {report['output_mismatch']}."
-        if objection is not None:
-            if old is not None or self.settings.workers.warmup == "require":
-                raise WarmupFailed(objection)
-            log.warning("revision.doubtful %s", kv(revision=revision.number, reason=objection))
-        tolerance = self.settings.updates.verify_against_active
-        if old is not None and old.pool is not None and tolerance and report.get("verified"):
-            difference = verify.difference(
-                old.pool.report["example_answer"], report["verified"][0], tolerance
-            )
-            if difference is not None:
-                raise UpdateRejected(
-                    f"The new revision answers the active one's example differently:"
-                    f" {difference} (--verify-against-active {tolerance:g})."
-                )
-
-    def _check_slots(self, revision: Revision) -> None:
-        plan = revision.slots
-        if not plan.is_reduced:
-            return
-        if self.settings.entity.memory_policy == "refuse":
-            raise ConfigError(
-                f"Not enough memory: {plan.reason}. Use fewer slots (--concurrency), a smaller"
-                f" --workload-type or --memory-per-slot, or --memory-policy fewer."
-            )
-        log.warning(
-            "revision.fewer_slots %s",
-            kv(slots=plan.slots, wanted=plan.wanted, reason=plan.reason),
-        )
 
     async def _take_over(self, revision: Revision, old: Revision | None, step: int) -> None:
         """Admit the new workers and drain the old ones, ``step`` at a time.
