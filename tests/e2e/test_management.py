@@ -55,7 +55,9 @@ def pending_state(found: ServingEndpointDetailed) -> tuple[object, str]:
 
 
 def test_good_and_failing_updates(live_endpoint: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    endpoint = live_endpoint(build("versioned-a"), "--token", TOKEN, "--concurrency", "1")
+    endpoint = live_endpoint(
+        build("versioned-a"), "--concurrency", "1", variables={"PELTON_TOKEN": TOKEN}
+    )
     serving = client_of(endpoint, monkeypatch).serving_endpoints
     ready, idle = EndpointStateReady.READY, EndpointStateConfigUpdate.NOT_UPDATING
 
@@ -65,7 +67,14 @@ def test_good_and_failing_updates(live_endpoint: Serve, monkeypatch: pytest.Monk
     assert state_of(first) == (ready, idle)
 
     second = serving.update_config_and_wait(
-        "model", served_entities=entity(build("versioned-b"), name="challenger")
+        "model",
+        served_entities=entity(
+            build("versioned-b"),
+            name="challenger",
+            environment_vars={"GREETING": "hello"},
+            min_provisioned_concurrency=1,
+            max_provisioned_concurrency=2,
+        ),
     )
     assert state_of(second) == (ready, idle)
     assert second.pending_config is None
@@ -74,6 +83,9 @@ def test_good_and_failing_updates(live_endpoint: Serve, monkeypatch: pytest.Monk
     assert second.config.served_entities[0].name == "challenger"
     answer = endpoint.ask(ROW)
     assert (answer.json(), answer.headers["served-model-name"]) == (B, "challenger")
+    environ = Path(f"/proc/{endpoint.fork_server()}/environ").read_bytes().split(b"\0")
+    assert b"GREETING=hello" in environ
+    assert not any(variable.startswith(b"PELTON_TOKEN=") for variable in environ)
 
     with pytest.raises(OperationFailed):
         serving.update_config_and_wait("model", served_entities=entity(build("load-raises")))
