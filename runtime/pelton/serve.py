@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from pelton import platform
 from pelton.admission.limits import Limits
 from pelton.batching.dispatch import Dispatcher
 from pelton.errors import (
@@ -220,14 +221,20 @@ def _triggers_ended(triggering: asyncio.Future[None]) -> None:
 
 
 class _Signals:
-    """SIGTERM and SIGINT shut down; a second one kills. SIGHUP reloads."""
+    """SIGTERM and SIGINT shut down; a second one kills. SIGHUP reloads.
+
+    A terminal that is closed sends SIGHUP too, and means what it always meant, unless the server
+    was started with ``nohup``.
+    """
 
     def __init__(self, stop: asyncio.Event) -> None:
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         # Before there is anything that could be reloaded, there is no need to either.
         self.on_hangup: Callable[[], None] = lambda: log.info("reload.refused reason=starting")
-        self._loop.add_signal_handler(signal.SIGHUP, lambda: self.on_hangup())
+        may_lose_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        self._needs_terminal = platform.has_terminal() and not may_lose_terminal
+        self._loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._received, number)
 
@@ -239,6 +246,13 @@ class _Signals:
             signal.raise_signal(number)
             os._exit(128 + number)  # process 1 of a container is immune to the default
         self._stop.set()
+
+    def _hung_up(self) -> None:
+        if self._needs_terminal and not platform.has_terminal():
+            log.info("server.terminal_closed")
+            self._stop.set()
+        else:
+            self.on_hangup()
 
     def restore(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

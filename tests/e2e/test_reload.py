@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 import signal
 import subprocess
+import sys
+import termios
 from pathlib import Path
 
 from tests.conftest import Serve
-from tests.e2e.endpoint import Endpoint, pelton, until
+from tests.e2e.endpoint import LIMIT_S, Endpoint, environment, pelton, until
 from tests.e2e.reload_support import ROW, A, B, gated_model, load_on
 from tests.zoo import build
 
@@ -56,6 +60,34 @@ def test_reloads_under_load_lose_nothing(live_endpoint: Serve) -> None:
         "config_update": "NOT_UPDATING",
         "suspend": "NOT_SUSPENDED",
     }
+
+
+def test_closed_terminal_ends_the_server(tmp_path: Path) -> None:
+    """It sends SIGHUP as well, and nobody would ever stop a server that took it for a reload."""
+    terminal, far_end = os.openpty()
+    command = [sys.executable, "-m", "pelton", "serve", str(gated_model(tmp_path).path)]
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [*command, "--env", "local", "--port", "0", "--cache-dir", str(tmp_path / "cache")],
+            cwd=tmp_path,
+            env=environment(),
+            stdin=far_end,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+    os.close(far_end)
+    try:
+        until(lambda: "revision.starting" in log.read_text(), "the model is being loaded")
+        os.close(terminal)
+        assert server.wait(LIMIT_S) == 0, log.read_text()
+    finally:
+        server.kill()
+        server.wait()
+
+    assert "server.terminal_closed" in log.read_text()
 
 
 def test_refused_reload_from_the_shell(live_endpoint: Serve, tmp_path: Path) -> None:
