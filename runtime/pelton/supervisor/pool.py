@@ -376,7 +376,9 @@ class Pool:
         self.workers.pop(worker.name, None)
         ending = worker.ended.result()
         if not ending.planned and not self._closing:
-            if not ending.blameless:
+            # One that was killed from outside after it had answered says nothing of the model.
+            is_accident = isinstance(ending.error, WorkerLost) and worker.answered > 0
+            if not (ending.blameless or is_accident):
                 self.failures = [*restart.recent(self.failures, self._clock()), self._clock()]
             self.last_failure = ending.error
         self._wake.set()
