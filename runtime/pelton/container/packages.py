@@ -72,5 +72,6 @@ def _folders(variables: Mapping[str, str]) -> list[Path]:
         for word in value.replace(",", " ").split():
             path = urlsplit(word).path if word.startswith("file:") else word
             if path.startswith("/") and os.path.exists(path):
-                found.add(Path(path))
+                # A static index's pages point to files beside them.
+                found.add(Path(path).parent if Path(path).name == "simple" else Path(path))
     return sorted(found)
