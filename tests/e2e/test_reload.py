@@ -91,7 +91,8 @@ def test_closed_terminal_ends_the_server(tmp_path: Path) -> None:
 
 
 def test_refused_reload_from_the_shell(live_endpoint: Serve, tmp_path: Path) -> None:
-    endpoint = live_endpoint(build("versioned-a"), "--concurrency", "1")
+    endpoint = live_endpoint(build("versioned-a"), "--concurrency", "1", await_ready=False)
+    assert done(endpoint, "status", "--wait").startswith("model: READY\n")
 
     refused = command(endpoint, "reload", "--wait", str(build("load-raises")))
     assert (refused.returncode, "the weights are not" in refused.stderr) == (1, True)

@@ -21,6 +21,7 @@ EPILOG: Final = (
 _ROOT: Final = "/api/2.0/serving-endpoints"
 _REQUEST_TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.2
+_STARTING_S: Final = 30.0
 
 Description = dict[str, Any]
 
@@ -91,6 +92,18 @@ class Running:
         return self._name
 
     def _call(self, method: str, path: str, body: Any = None) -> Description:
+        give_up_at = time.monotonic() + _STARTING_S
+        while True:
+            status, found = self._exchange(method, path, body)
+            if status == 503 and time.monotonic() < give_up_at:  # it listens before it can say more
+                time.sleep(_POLL_S)
+            elif status >= 400:
+                raise Refused(found.get("message", found["error_code"]))
+            else:
+                return found
+
+    def _exchange(self, method: str, path: str, body: Any) -> tuple[int, Description]:
+        """Return the status and the JSON of one answer."""
         parts = urlsplit(self._url)
         if not parts.hostname or parts.scheme not in ("http", "https"):
             raise Unreachable(f"{self._url} is no URL of a server; write http://127.0.0.1:8080.")
@@ -120,9 +133,7 @@ class Running:
             raise Unreachable(
                 f"What answers at {self._url} is no pelton server (status {answer.status})."
             )
-        if answer.status >= 400:
-            raise Refused(found.get("message", found["error_code"]))
-        return found
+        return answer.status, found
 
 
 def add_connection(parser: argparse.ArgumentParser, *, wait: str) -> None:
