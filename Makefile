@@ -4,7 +4,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 RUN := $(BIN)/python
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-slow check format conformance chaos bench docs clean
+IMAGE_TOOLS := buildah mmdebstrap newuidmap unshare
+.PHONY: help setup serve test test-slow check format conformance chaos bench docs image-test clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +51,12 @@ chaos: .venv/dev ## two minutes of faults under load; reloads, leaks, scaling
 	$(RUN) -m benchmarks.leak --seconds 60
 	$(RUN) -m benchmarks.scaling
 	$(RUN) -m benchmarks.forkserver
+
+image-test: .venv/dev ## build and run a container image without a container engine
+	@for tool in $(IMAGE_TOOLS); do command -v $$tool >/dev/null || { echo "image-test needs $$tool;" \
+		"on Debian: apt-get install buildah mmdebstrap uidmap util-linux"; exit 1; }; done
+	@test "$$(id -u)" = 0 || { echo "image-test needs root, for mmdebstrap and chroot"; exit 1; }
+	$(RUN) -m pytest tests/image
 
 bench: .venv/dev ## measure against `mlflow models serve` and peers
 	$(RUN) -m benchmarks run
