@@ -17,8 +17,8 @@ from tests.e2e.endpoint import Endpoint, until
 
 from benchmarks.supervision import median, show
 
-_FOLDER = Path(__file__).resolve().parents[1] / ".cache" / "benchmarks" / "large-sklearn"
-_BODY = {"inputs": [[0.5, 0.5, 0.5, 0.5]]}
+_FOLDER = Path(__file__).resolve().parents[1] / ".cache" / "benchmarks" / "large-kd-tree"
+BODY = {"inputs": [[0.5, 0.5, 0.5, 0.5]]}
 
 
 def main() -> int:
@@ -37,12 +37,12 @@ def measure(model: Path, fork: str, workers: int, kills: int) -> dict[str, Any]:
     """Return memory and times of one way to start workers."""
     flags = ("--fork", fork, "--memory-per-slot", "1GB")
     with Endpoint(model, *flags, "--concurrency", "1", "--no-access-log") as endpoint:
-        endpoint.ask(_BODY).raise_for_status()
+        endpoint.ask(BODY).raise_for_status()
         one = sum(_pss(p.pid) for p in endpoint.processes() if _is_model_side(p.name))
         answered = [_replace(endpoint) for _ in range(kills)]
     with Endpoint(model, *flags, "--concurrency", str(workers)) as endpoint:
         for _ in range(workers * 4):
-            endpoint.ask(_BODY).raise_for_status()
+            endpoint.ask(BODY).raise_for_status()
         every = sum(_pss(p.pid) for p in endpoint.processes() if _is_model_side(p.name))
     return {
         "model, MB on disk": sum(f.stat().st_size for f in model.rglob("*") if f.is_file()) / 2**20,
@@ -60,7 +60,7 @@ def _replace(endpoint: Endpoint) -> float:
     os.kill(pid, signal.SIGKILL)
     began = time.monotonic()
     # The request that finds the worker dying is an error of its own; the next one waits.
-    while endpoint.ask(_BODY).status_code != 200:
+    while endpoint.ask(BODY).status_code != 200:
         pass
     taken = time.monotonic() - began
     until(lambda: endpoint.workers() and pid not in endpoint.workers().values(), "replaced")
@@ -85,8 +85,8 @@ def large_model() -> Path:
         import numpy as np
         from sklearn.neighbors import KNeighborsRegressor
 
-        points = np.random.default_rng(1).random((5_000_000, 4))
-        model = KNeighborsRegressor(1, algorithm="brute").fit(points[:, :4], points[:, 0])
+        points = np.random.default_rng(1).random((4_000_000, 4))
+        model = KNeighborsRegressor(1, algorithm="kd_tree").fit(points, points[:, 0])
         _FOLDER.parent.mkdir(parents=True, exist_ok=True)
         mlflow.sklearn.save_model(
             model,

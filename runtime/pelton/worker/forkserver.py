@@ -34,7 +34,7 @@ from pelton.channel.messages import (
 from pelton.channel.server import ChannelServer
 from pelton.worker.main import report_failure, serve, unbuffer_output
 from pelton.worker.model import LoadedModel
-from pelton.worker.threads import use_threads
+from pelton.worker.threads import ThreadLimits
 
 FORK_FDS: Final = 4
 """Descriptors with a FORK: channel, lifeline, stdout, stderr."""
@@ -86,6 +86,10 @@ class ForkServer:
             report_failure(self._channel, "load", error)
             return False
         self._spec, self._model = spec, model
+        # What every worker would do first is done once, as far as it runs no code of the model.
+        self._threads = ThreadLimits()
+        if spec.fast_path:
+            model.compile_fast_path()
         model.freeze()
         report = {**model.report(), "fork_danger": model.fork_danger()}
         self._channel.send([json_frame(Kind.LOADED, report)])
@@ -118,7 +122,7 @@ class ForkServer:
                 return ForkServer(channel).run()
             spec = replace(self._spec, **differs)
             channel.send([json_frame(Kind.LOADED, self._model.report())])
-            use_threads(spec.threads)
+            self._threads.use(spec.threads)
             return serve(channel, spec, self._model)
         except SystemExit as error:
             return error.code if isinstance(error.code, int) else int(error.code is not None)

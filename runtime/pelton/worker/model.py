@@ -51,6 +51,7 @@ class LoadedModel:
         self.pyfunc = pyfunc
         self.path = path
         self.load_s = load_s
+        self._fast_path: Any = None
         self.mlflow_version: str = VERSION
         self.input_schema = pyfunc.metadata.get_input_schema()
         self._invocations = scoring_server.invocations
@@ -110,6 +111,25 @@ class LoadedModel:
             traceback.print_exc()
             return INTERNAL_SERVER_ERROR
         return Answer(200, "application/json", text.getvalue().encode())
+
+    def compile_fast_path(self) -> Any:
+        """Return the model's ``FastPath``, compiled once, or why it has none, a string.
+
+        Runs no code of the model.
+        """
+        if self._fast_path is None:
+            try:
+                from pelton.worker.fastpath import Unsupported, compile_fast_path
+            except ImportError as error:
+                self._fast_path = f"this environment lacks {error.name}"
+                return self._fast_path
+            try:
+                fast = compile_fast_path(self.pyfunc)
+            except Exception as error:  # a mlflow it was not written for
+                self._fast_path = f"{type(error).__name__}: {error}"[:500]
+            else:
+                self._fast_path = fast.reason if isinstance(fast, Unsupported) else fast
+        return self._fast_path
 
     def input_example(self) -> tuple[str, bytes] | None:
         """Return the logged input example as (content type, request body), or ``None``.

@@ -60,18 +60,11 @@ def _prove(
 ) -> Proof:
     if not spec.fast_path:
         return _off("switched off (--no-fast-path)")
-    try:
-        from pelton.worker.fastpath import (
-            Unsupported,
-            compile_fast_path,
-            prove_batching,
-            self_check,
-        )
-    except ImportError as error:
-        return _off(f"this environment lacks {error.name}")
-    fast = compile_fast_path(model.pyfunc)
-    if isinstance(fast, Unsupported):
-        return _off(fast.reason)
+    fast = model.compile_fast_path()
+    if isinstance(fast, str):
+        return _off(fast)
+    from pelton.worker.fastpath import prove_batching, self_check
+
     body = example[1] if example is not None else None
     if spec.verdicts:
         if spec.verdicts["fast_path"] and body is not None:

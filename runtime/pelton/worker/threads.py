@@ -8,21 +8,29 @@ of its session does all the work in the calling thread.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
-_kept: list[Any] = []  # a limit ends with its object
 
+class ThreadLimits:
+    """The pools of this process. Made before the fork, as finding the libraries takes a while."""
 
-def use_threads(threads: int) -> None:
-    """Let the libraries that are loaded use ``threads`` threads each."""
-    if threads <= 1:
-        return
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(threads)
-    try:
-        import threadpoolctl  # scikit-learn brings it; what has no OpenMP or BLAS lacks nothing
-    except ImportError:
-        return
-    _kept.append(threadpoolctl.threadpool_limits(limits=threads))
+    def __init__(self) -> None:
+        self._pools: Any = None
+        self._kept: Any = None  # a limit ends with its object
+        with contextlib.suppress(ImportError):
+            # scikit-learn brings it; what has neither OpenMP nor BLAS lacks nothing.
+            import threadpoolctl
+
+            self._pools = threadpoolctl.ThreadpoolController()
+
+    def use(self, threads: int) -> None:
+        """Let the libraries that are loaded use ``threads`` threads each."""
+        if threads <= 1:
+            return
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            torch.set_num_threads(threads)
+        if self._pools is not None:
+            self._kept = self._pools.limit(limits=threads)

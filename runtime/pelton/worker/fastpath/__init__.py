@@ -9,11 +9,11 @@ they are checked with); ``prediction`` calls the model, ``encoding`` writes the 
 joins and splits. ``self_check`` and ``batching_proof`` show that all of it holds for a model.
 """
 
-from pelton.worker.fastpath.batching_proof import BatchingProof, prove_batching
+from pelton.worker.fastpath.batching_proof import BatchingProof, prove_batching, recheck
 from pelton.worker.fastpath.compiler import FastPath, Unsupported, compile_fast_path
 from pelton.worker.fastpath.decoded import Decoded
 from pelton.worker.fastpath.prediction import Failure
-from pelton.worker.fastpath.self_check import SelfCheck, self_check
+from pelton.worker.fastpath.self_check import SelfCheck, difference, self_check
 
 __all__ = [
     "BatchingProof",
@@ -23,6 +23,8 @@ __all__ = [
     "SelfCheck",
     "Unsupported",
     "compile_fast_path",
+    "difference",
     "prove_batching",
+    "recheck",
     "self_check",
 ]

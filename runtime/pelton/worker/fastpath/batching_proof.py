@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pelton.worker.fastpath.batch import assemble, split
@@ -90,6 +90,28 @@ def prove_batching(
             reason = f"{len(mix)} requests together are answered otherwise than apart"
             return BatchingProof(False, reason, worst)
     return BatchingProof(True, f"{len(probes)} probes agree, together and apart", worst)
+
+
+def recheck(
+    fast: FastPath, requests: Sequence[Decoded], parts: Sequence[Any], max_ulp: float = MAX_ULP
+) -> BatchingProof:
+    """Predict the ``requests`` of a batch apart, and compare with their ``parts`` of its output.
+
+    For one batch in many, in production: what probes did not show, real requests may.
+
+    Raises:
+        BaseException: whatever the model raises.
+    """
+    worst = 0.0
+    for request, part in zip(requests, parts, strict=True):
+        output = fast.predict(request)
+        apart, together = fast.encode(output, request), fast.encode(part, request)
+        if apart is None or together is None:
+            return BatchingProof(False, "an answer is no JSON")
+        worst = max(worst, distance(together, apart, precision(output)))
+    if worst > max_ulp:
+        return BatchingProof(False, "a batch was answered otherwise than its requests apart", worst)
+    return BatchingProof(True, f"{len(requests)} requests agree, together and apart", worst)
 
 
 def _compare(fast: FastPath, mix: list[_Probe]) -> float | None:

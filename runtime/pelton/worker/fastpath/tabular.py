@@ -57,6 +57,7 @@ class Tables:
     def __init__(self, columns: Columns | None, witness: Witness) -> None:
         self._columns = columns
         self._witness = witness
+        self._last_labels: tuple[str, ...] = ()
         self._plans: dict[Any, Plan | None] = {}
         self._layouts: dict[Any, Layout] = {}
         self._forms: dict[Layout, Frames] = {}
@@ -76,11 +77,12 @@ class Tables:
         """
         if key in (INPUTS, INSTANCES) and b"\\u0000" in bytes(body):
             raise Odd("numpy strips NUL characters")
-        table = JsonTable.read(key, value)
+        table = JsonTable.read(key, value, self._last_labels)
         plan = self._plan(table)
         if plan is None:
             raise Odd("a table that MLflow refuses, or that is decoded otherwise")
         cells, rows = plan.cells(table)
+        self._last_labels = table.labels or ()
         return plan.form, cells, rows
 
     def samples(self) -> list[bytes]:
