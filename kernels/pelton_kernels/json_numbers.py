@@ -9,6 +9,8 @@ other values are written by Python.
 from __future__ import annotations
 
 import json
+import math
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,11 @@ Array = npt.NDArray[Any]
 
 #: Below this many values ``repr`` of the list is the faster one (benchmarks/micro, "encode").
 _FEW = 24
+
+#: Stands for the values that Python writes. As 17 digits are the most any double is written with,
+#: no other number has this text in its own, but for its negative.
+_PLACEHOLDER = 1234567890.0987654
+_PLACEHOLDER_TEXT = "1234567890.0987654"
 
 
 def reference(array: Array) -> str:
@@ -44,14 +51,18 @@ def text(array: Array) -> str:
         plain = repr(array.tolist())
         # Only nan and inf have an "n"; JSON spells them NaN and Infinity.
         return plain if "n" not in plain else json.dumps(array.tolist())
-    if kind == "f":
-        wide = np.ascontiguousarray(array, dtype=np.float64)  # float32: 0.10000000149011612
-        odd = _exponent_or_not_finite(wide)
-        if odd.any():
-            return _nest(_fixed_tokens(wide, odd), array.shape)
-    else:
-        wide = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-    return _packed(wide).replace(b",", b", ").decode("ascii")
+    if kind != "f":
+        return _packed(array.astype(array.dtype.newbyteorder("="), copy=False))
+    wide = array.astype(np.float64, copy=False)  # float32: 0.10000000149011612
+    odd = _exponent_or_not_finite(wide)
+    count = int(np.count_nonzero(odd))
+    if count == 0:
+        return _packed(wide)
+    if 2 * count > array.size or (np.abs(wide) == _PLACEHOLDER).any():
+        return reference(array)
+    pieces = _packed(np.where(odd, _PLACEHOLDER, wide)).split(_PLACEHOLDER_TEXT)
+    written = map(_written, wide[odd].tolist())
+    return "".join(chain.from_iterable(zip(pieces, chain(written, [""]), strict=True)))
 
 
 def texts(array: Array) -> list[str]:
@@ -64,11 +75,14 @@ def texts(array: Array) -> list[str]:
         if kind == "f" and not np.isfinite(array).all():
             return list(map(json.dumps, array.tolist()))
         return plain
-    if kind == "f":
-        wide = np.ascontiguousarray(array, dtype=np.float64)
-        return _fixed_tokens(wide, _exponent_or_not_finite(wide))
-    wide = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-    return _tokens(wide)
+    if kind != "f":
+        return _tokens(array.astype(array.dtype.newbyteorder("="), copy=False))
+    wide = array.astype(np.float64, copy=False)
+    tokens = _tokens(wide)
+    at = np.flatnonzero(_exponent_or_not_finite(wide))
+    for index, value in zip(at.tolist(), wide[at].tolist(), strict=True):
+        tokens[index] = _written(value)
+    return tokens
 
 
 def _exponent_or_not_finite(wide: Array) -> npt.NDArray[np.bool_]:
@@ -79,28 +93,14 @@ def _exponent_or_not_finite(wide: Array) -> npt.NDArray[np.bool_]:
     return np.logical_not(plain, out=plain)
 
 
-def _packed(array: Array) -> bytes:
-    return bytes(orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY))
+def _written(value: float) -> str:
+    return repr(value) if math.isfinite(value) else json.dumps(value)
+
+
+def _packed(array: Array) -> str:
+    packed = orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY)
+    return bytes(packed).replace(b",", b", ").decode("ascii")
 
 
 def _tokens(flat: Array) -> list[str]:
-    return _packed(flat)[1:-1].decode("ascii").split(",")
-
-
-def _fixed_tokens(wide: Array, odd: npt.NDArray[np.bool_]) -> list[str]:
-    flat = wide.reshape(-1)
-    tokens = _tokens(flat)
-    at = np.flatnonzero(odd.reshape(-1))
-    for index, value in zip(at.tolist(), flat[at].tolist(), strict=True):
-        tokens[index] = json.dumps(value)
-    return tokens
-
-
-def _nest(tokens: list[str], shape: tuple[int, ...]) -> str:
-    """Return ``tokens`` in the brackets of ``shape`` (no dimension is 0)."""
-    for length in reversed(shape[1:]):
-        tokens = [
-            f"[{', '.join(tokens[start : start + length])}]"
-            for start in range(0, len(tokens), length)
-        ]
-    return f"[{', '.join(tokens)}]"
+    return _packed(flat)[1:-1].split(", ")

@@ -62,6 +62,21 @@ def test_booleans() -> None:
     assert_written_alike(np.array([[True, False]] * 20))
 
 
+@pytest.mark.parametrize("odd", [[], [1e-7], [1e16, np.nan, -np.inf], [1e-7] * 90])
+@pytest.mark.parametrize("rest", [0.5, json_numbers._PLACEHOLDER, -json_numbers._PLACEHOLDER])
+def test_values_of_pythons_own_among_others(odd: list[float], rest: float) -> None:
+    values = np.array([*odd, *[rest, 2.5] * 20, *odd, 1.5])
+
+    assert_written_alike(values)
+    assert_written_alike(values[1:-2].reshape(-1, 1))
+    assert_written_alike(np.array([0.5] * 40 + [1e22]))
+
+
+def test_the_placeholder_is_written_as_it_is_looked_for() -> None:
+    assert repr(json_numbers._PLACEHOLDER) == json_numbers._PLACEHOLDER_TEXT
+    assert len(json_numbers._PLACEHOLDER_TEXT) == 17 + len(".")
+
+
 @pytest.mark.parametrize("size", [3, 100])
 def test_without_orjson(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_numbers, "orjson", None)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from mlflow.types.schema import Schema
 from tests.unit.worker.fastpath.models import (
+    JSON,
     Calls,
     Returns,
     Rows,
@@ -19,7 +20,7 @@ from tests.unit.worker.fastpath.models import (
     tensor,
 )
 
-from pelton.worker.fastpath import BatchingProof, prove_batching
+from pelton.worker.fastpath import BatchingProof, prove_batching, recheck
 
 _EXAMPLE = b'{"dataframe_split": {"columns": ["a", "b"], "data": [[0.25, 1.5], [3.5, -2.0]]}}'
 
@@ -137,3 +138,24 @@ def test_an_output_that_is_no_json_proves_nothing() -> None:
     fast = compiled(pyfunc(Returns({1, 2}), columns(a="double")))
 
     assert not prove_batching(fast, None).safe
+
+
+def test_a_batch_is_checked_again_on_real_requests() -> None:
+    """A model that looks at its neighbours only now and then is found out by what it is sent."""
+
+    def predict(data: pd.DataFrame) -> Any:
+        large = (data["a"] > 1000).any()
+        return data["a"].to_numpy() * (0 if large else 1)
+
+    fast = compiled(pyfunc(Calls(predict), columns(a="double")))
+    assert prove_batching(fast, None).safe
+
+    def checked(*cells: float) -> BatchingProof:
+        bodies = [b'{"inputs": {"a": [%a]}}' % cell for cell in cells]
+        requests = [request for body in bodies if (request := fast.decode(body, JSON)) is not None]
+        parts = fast.split(fast.predict(fast.assemble(requests)), requests)
+        assert parts is not None
+        return recheck(fast, requests, parts)
+
+    assert checked(1.5, 2.5, 3.5).safe
+    assert not checked(1.5, 2000.5, 3.5).safe

@@ -39,7 +39,7 @@ def assert_same_answer(name: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", TABLES)
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_any_table_is_answered_like_mlflow_or_declined(name: str, data: st.DataObject) -> None:
     assert_same_answer(name, data.draw(table_bodies(TABLES[name])))
