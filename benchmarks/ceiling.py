@@ -7,8 +7,8 @@ import json
 
 from benchmarks.cores import Cores
 from pelton.bench import machine
-from pelton.bench.command import loop_run
 from pelton.bench.floor import measure_ceiling
+from pelton.bench.interruption import loop_run
 from pelton.bench.request import Body
 
 SIZES = ((200, 100), (3_000, 100), (100_000, 100), (2_000_000, 20_000))

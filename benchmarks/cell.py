@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -131,6 +132,8 @@ async def measure(
                 timeout_s=_TIMEOUT_S,
                 stop=asyncio.Event(),
             )
+            gc.collect()
+            gc.freeze()  # the answers that are known are many objects; collecting them takes long
             try:
                 await load.run_closed(_WARM_UP_CONCURRENCY, WARM_UP_S, Tally())
                 for concurrency in scenario.concurrency:

@@ -20,7 +20,7 @@ from pelton.bench import machine
 from pelton.bench.caller import Caller
 from pelton.bench.child import Server as Child
 from pelton.bench.child import free_port
-from pelton.bench.command import loop_run
+from pelton.bench.interruption import loop_run
 from pelton.bench.load import Load
 from pelton.bench.request import Mix
 from pelton.bench.tally import Tally

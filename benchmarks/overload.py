@@ -17,8 +17,8 @@ from benchmarks.run import PACKAGES
 from pelton.bench import machine, process
 from pelton.bench.child import Server as Child
 from pelton.bench.child import free_port, pelton_command
-from pelton.bench.command import loop_run
 from pelton.bench.histogram import Histogram
+from pelton.bench.interruption import loop_run
 from pelton.bench.load import Load
 from pelton.bench.quantity import show_duration
 from pelton.bench.request import Body, Mix, Request

@@ -24,7 +24,7 @@ from benchmarks.models.cache import ONE_THREAD, ensure, model_path
 from pelton.bench.arrival import Arrivals
 from pelton.bench.child import Server as Child
 from pelton.bench.child import free_port, pelton_command
-from pelton.bench.command import loop_run
+from pelton.bench.interruption import loop_run
 from pelton.bench.load import Load
 from pelton.bench.process import tree_pids
 from pelton.bench.request import Body, Mix, Request

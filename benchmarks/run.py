@@ -17,7 +17,7 @@ from benchmarks.models.cache import ROOT, ensure
 from benchmarks.scenario import SCENARIOS, Scenario
 from benchmarks.server import Server, servers
 from pelton.bench import machine
-from pelton.bench.command import loop_run
+from pelton.bench.interruption import loop_run
 from pelton.errors import PeltonError
 
 RESULTS: Final = ROOT / "benchmarks" / "results.json"

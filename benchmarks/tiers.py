@@ -22,7 +22,7 @@ from benchmarks.run import PACKAGES
 from pelton.bench import machine
 from pelton.bench.child import Server as Child
 from pelton.bench.child import free_port, pelton_command
-from pelton.bench.command import loop_run
+from pelton.bench.interruption import loop_run
 from pelton.bench.load import Load
 from pelton.bench.memory import slots_memory
 from pelton.bench.request import Body, Mix, Request

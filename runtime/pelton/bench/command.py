@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TextIO, TypeVar
+from typing import Any, Final, TextIO
 
 from pelton.bench import arguments as cli
 from pelton.bench import machine, source
 from pelton.bench.child import Server, free_port, pelton_command
+from pelton.bench.interruption import Interrupted, loop_run, unless
 from pelton.bench.memory import slots_memory
 from pelton.bench.modeldir import ModelDir, is_model_uri
 from pelton.bench.report.html import page
@@ -25,8 +25,6 @@ from pelton.bench.slo import Objective
 from pelton.bench.source import Bodies
 from pelton.bench.target import Target
 from pelton.errors import ConfigError, PeltonError
-
-T = TypeVar("T")
 
 SCHEMA: Final = 1
 FAILED: Final = 1
@@ -51,6 +49,9 @@ def run_bench(argv: Sequence[str], out: TextIO, err: TextIO) -> int:
     try:
         run, interrupted = loop_run(lambda stop: _bench(parsed, serve_arguments, stop, Live(err)))
         _write(run, parsed, out)
+    except Interrupted as error:
+        err.write(f"pelton bench: {error}\n")
+        return INTERRUPTED
     except PeltonError as error:
         err.write(f"pelton bench: {error}\n")
         return MISUSED
@@ -61,35 +62,6 @@ def run_bench(argv: Sequence[str], out: TextIO, err: TextIO) -> int:
     return FAILED if wrong or unmet or not run["steps"] else 0
 
 
-def loop_run(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> tuple[T, bool]:
-    """Run on a fast event loop; the first Ctrl-C sets the event given to ``main``.
-
-    Returns:
-        What ``main`` returned, and whether it was interrupted.
-    """
-    try:
-        import uvloop
-
-        factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    except ImportError:
-        factory = asyncio.new_event_loop
-
-    async def with_signals() -> tuple[T, bool]:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def interrupt() -> None:
-            stop.set()
-            loop.remove_signal_handler(signal.SIGINT)  # a second Ctrl-C ends at once
-
-        loop.add_signal_handler(signal.SIGINT, interrupt)
-        loop.add_signal_handler(signal.SIGTERM, interrupt)
-        return await main(stop), stop.is_set()
-
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(with_signals())
-
-
 async def _bench(
     parsed: argparse.Namespace, serve_arguments: list[str], stop: asyncio.Event, live: Live
 ) -> dict[str, Any]:
@@ -98,7 +70,7 @@ async def _bench(
     if is_model_uri(parsed.target):
         port = free_port()
         server = Server(pelton_command(parsed.target, port, serve_arguments), port)
-        await server.start()
+        await unless(stop, server.start())
         target = server.target
     else:
         if serve_arguments:

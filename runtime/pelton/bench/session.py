@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter, process_time
@@ -18,6 +19,7 @@ from pelton.bench.answer import Expectation
 from pelton.bench.arrival import Arrivals
 from pelton.bench.caller import Answer, Caller
 from pelton.bench.floor import Ceiling, measure_ceiling
+from pelton.bench.interruption import unless
 from pelton.bench.load import Load
 from pelton.bench.request import Mix, Request
 from pelton.bench.search import Search
@@ -123,12 +125,18 @@ class Session:
 
         Raises:
             TargetError: the target does not answer at all.
+        Interrupted: stopped before the first step.
         """
-        answer = await self._learn()
+        answer = await unless(self._stop, self._learn())
         if self._options.ceiling_s > 0:
-            self.ceiling = await measure_ceiling(
-                self._mix.requests[0].body, len(answer.body), self._options.ceiling_s
+            self.ceiling = await unless(
+                self._stop,
+                measure_ceiling(
+                    self._mix.requests[0].body, len(answer.body), self._options.ceiling_s
+                ),
             )
+        gc.collect()
+        gc.freeze()  # a collection of all that is loaded would delay requests by milliseconds
         async with asyncio.TaskGroup() as tasks:
             load = Load(
                 self._target,

@@ -95,6 +95,8 @@ class StepResult:
             found.append(f"it used {self.generator_cpu:.0%} of a core")
         if ceiling is not None and self.throughput > _NEAR * ceiling.core_rate:
             found.append(f"this is near its own ceiling of {ceiling.core_rate:,.0f}/s")
+        if self.tally.unsent:
+            found.append(f"it did not come round to sending {self.tally.unsent:,} more requests")
         late = self.tally.lateness.percentile(99)
         typical = self.tally.latency.percentile(50)
         if not math.isnan(late) and late > max(_LATE_S, typical):
@@ -119,6 +121,7 @@ class StepResult:
             **asked,
             "duration_s": round(self.sent_s, 3),
             "sent": tally.sent,
+            "unsent": tally.unsent,
             "good": tally.good,
             "errors": dict(tally.errors),
             "first_errors": tally.first_errors,

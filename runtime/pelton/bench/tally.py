@@ -49,6 +49,7 @@ class Tally:
     Attributes:
         sent: requests that were due, whatever came of them.
         latencies: right answers since the last interval, seconds from the intended send time.
+        unsent: requests that were due and that this process did not come round to sending.
         good: right answers.
         in_window: right answers that came before the step's end: what a throughput is made of.
         errors: ``connect``, ``reset``, ``timeout``, ``wrong`` or a status code -> count.
@@ -61,6 +62,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.sent = 0
+        self.unsent = 0
         self.good = 0
         self.in_window = 0
         self.errors: Counter[str] = Counter()

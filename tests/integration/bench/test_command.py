@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -109,3 +110,22 @@ def test_a_server_that_does_not_start_is_quoted(tmp_path: Path) -> None:
     done = bench(str(tmp_path), "--duration", "0.1s", "--", "--no-such-flag")
     assert done.returncode == 2
     assert "before it was ready" in done.stderr
+
+
+def test_interrupting_before_anything_was_measured_ends_at_once(body: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(LIMIT_S)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        running = subprocess.Popen(
+            [*BENCH, url, "--input", body, "--timeout", "10m"],
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        asked, _ = silent.accept()
+        with asked:
+            assert asked.recv(10)
+            running.send_signal(signal.SIGINT)
+            _, said = running.communicate(timeout=LIMIT_S)
+    assert running.returncode == 130
+    assert "before anything was measured" in said

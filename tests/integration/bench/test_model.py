@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,26 @@ def test_a_plan_needs_an_objective_to_verify(model: Path) -> None:
     done = pelton("plan", str(model), "--qps", "10", "--verify")
     assert done.returncode == 2
     assert "--slo" in done.stderr
+
+
+def test_interrupting_while_the_model_loads_leaves_nothing_running(model: Path) -> None:
+    code, loading = model / "code" / "bench_sum_model.py", model.parent / "loading"
+    stuck = f"open({str(loading)!r}, 'w').close(); time.sleep(600)"
+    code.write_text(code.read_text().replace("return Model()", stuck))
+    code_line = "import pelton.bench as b, sys; sys.exit(b.bench_main(sys.argv[1:]))"
+    running = subprocess.Popen(
+        [sys.executable, "-c", code_line, str(model), *SERVE],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + LIMIT_S
+    while not loading.exists() and time.monotonic() < deadline:
+        assert running.poll() is None
+        time.sleep(0.05)
+    assert loading.exists()
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=LIMIT_S)
+    assert running.returncode == 130
+    assert "before anything was measured" in said
+    assert users_of(model) == []

@@ -323,6 +323,20 @@ def test_a_search_stops_at_the_generators_limit_and_says_so() -> None:
     run(main())
 
 
+def test_a_rate_that_cannot_be_reached_is_given_up_and_said_so() -> None:
+    async def main() -> None:
+        async with Puppet() as puppet:
+            session = session_for(puppet.url, timeout_s=2.0)
+            await session.run([constant(3_000_000, 0.3)], None)
+            (step,) = session.steps
+            assert step.tally.unsent > 0
+            assert step.tally.sent == step.tally.good + step.tally.bad
+            assert any("did not come round" in limit for limit in step.limits(None))
+            assert any("the generator may have been" in note for note in session.notes)
+
+    run(main())
+
+
 def test_stages_are_read_from_the_answers() -> None:
     async def behave(number: int, body: bytes) -> bytes:
         return answer(b"[1]", 200, "Server-Timing: queue;dur=1.5, predict;dur=3, batch;desc=4")

@@ -13,7 +13,8 @@ from typing import Any, Final, TextIO
 
 from pelton.bench import machine, quantity, source
 from pelton.bench.arguments import split_serve_arguments, told
-from pelton.bench.command import INTERRUPTED, MISUSED, loop_run
+from pelton.bench.command import INTERRUPTED, MISUSED
+from pelton.bench.interruption import Interrupted, loop_run
 from pelton.bench.modeldir import ModelDir
 from pelton.bench.plan import text
 from pelton.bench.plan.measure import Bench, Trial
@@ -95,6 +96,9 @@ def run_plan(argv: Sequence[str], out: TextIO, err: TextIO) -> int:
         return MISUSED
     try:
         code, interrupted = loop_run(lambda stop: _plan(parsed, serve_arguments, stop, out, err))
+    except Interrupted as error:
+        err.write(f"pelton plan: {error}\n")
+        return INTERRUPTED
     except PeltonError as error:
         err.write(f"pelton plan: {error}\n")
         return MISUSED

@@ -11,6 +11,7 @@ from typing import Final
 
 from pelton.bench.arrival import Arrivals
 from pelton.bench.child import Server, free_port, pelton_command
+from pelton.bench.interruption import unless
 from pelton.bench.load import Load
 from pelton.bench.machine import memory_bytes, usable_cores
 from pelton.bench.plan.profile import Profile
@@ -80,6 +81,7 @@ class Bench:
 
         Raises:
             ModelError: the model cannot be served.
+            Interrupted: stopped.
         """
         async with self._served(1, batching=False) as (server, load):
             alone = Tally()
@@ -152,7 +154,7 @@ class Bench:
         flags = ["--concurrency", str(slots), "--batching", "auto" if batching else "off"]
         flags += ["--memory-per-slot", str(per_slot), "--no-access-log", *self._serve_arguments]
         server = Server(pelton_command(self._model, port, flags), port)
-        await server.start()
+        await unless(self._stop, server.start())
         mix = Mix(
             [Request(server.target, body) for body in self._bodies.bodies], self._bodies.shares
         )
