@@ -287,9 +287,10 @@ def test_worker_that_cannot_is_killed_and_nobody_else_is_blamed() -> None:
 def test_kill_follows_though_the_first_of_the_batch_was_answered() -> None:
     async def scenario() -> None:
         worker = PuppetWorker(cancel_grace=0.01)
+        await worker.start()
         first = worker.submit(b"1")
-        late = worker.submit(b"22", timeout_s=0.05)
-        await worker.serve(BatchLimits(requests=2))
+        late = worker.submit(b"22", timeout_s=0.5)
+        worker.handle.admit(BatchLimits(requests=2))
         await worker.hear(Kind.REQUEST)
         worker.say(answer_frame(first.id, AnswerMeta(200), b""))
         await until(lambda: worker.process.kills > 0)
