@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from hypothesis import settings
 from tests.unit.puppet import FakeClock
@@ -23,16 +24,17 @@ def clock() -> FakeClock:
 @pytest.fixture
 def no_leaks() -> Iterator[None]:
     """Fail a test that leaves a descriptor or a child process behind."""
-    before = _descriptors()
+    before, children = _descriptors(), _children()
     yield
     gc.collect()
     left = {fd: target for fd, target in _descriptors().items() if before.get(fd) != target}
     assert left == {}, "descriptors left open"
-    try:
-        pid, _ = os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return
-    raise AssertionError(f"a child process was left behind ({pid or 'running'})")
+    assert _children() - children == set(), "child processes left behind"
+
+
+def _children() -> set[int]:
+    """Ids of this process's children; other tests' fixtures may have some running."""
+    return {child.pid for child in psutil.Process().children()}
 
 
 def _descriptors() -> dict[str, str]:
