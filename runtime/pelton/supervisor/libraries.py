@@ -18,6 +18,9 @@ from pelton.telemetry.logging import kv
 
 log = logging.getLogger("pelton.supervisor")
 
+# The active revision's and that of the one it may be rolled back to.
+_KEPT = 2
+
 Key = tuple[Path, tuple[tuple[str, str], ...], tuple[str, ...]]
 
 
@@ -48,6 +51,8 @@ class Libraries:
         if warm is None or not warm.is_alive:
             process = spawn(python, f"{name}-libs", environ, template=True, preload=modules)
             warm = self._warm[key] = Template(process, LoadSpec(name, ""))
+            for other in list(self._warm)[:-_KEPT]:
+                self._warm.pop(other).stop()
         try:
             # It answers once it has imported everything.
             return await warm.fork(name, {}, timeout_s=120.0)

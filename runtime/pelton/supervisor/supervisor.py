@@ -218,7 +218,8 @@ class Supervisor(Revisions):
                 await asyncio.sleep(1.0)
                 continue
             pool = revision.pool
-            if self.active is revision and self.updating is None:
+            # An update brings its own number of workers; but a request must not wait for it.
+            if self.active is revision and (self.updating is None or pool.is_asleep):
                 queue = self.dispatcher.statistics()
                 wanted = scaler.decide(self._clock(), pool.target, queue.running, queue.queued)
                 if wanted != pool.target:
