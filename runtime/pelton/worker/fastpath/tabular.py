@@ -57,6 +57,9 @@ class Tables:
     def __init__(self, columns: Columns | None, witness: Witness) -> None:
         self._columns = columns
         self._witness = witness
+        self._has_text = columns is None or any(
+            kind is not None and kind.is_text for kind in columns.kinds.values()
+        )
         self._last_labels: tuple[str, ...] = ()
         self._plans: dict[Any, Plan | None] = {}
         self._layouts: dict[Any, Layout] = {}
@@ -75,7 +78,7 @@ class Tables:
         Raises:
             Odd: MLflow must be asked. Any other exception means the same.
         """
-        if key in (INPUTS, INSTANCES) and b"\\u0000" in bytes(body):
+        if self._has_text and key in (INPUTS, INSTANCES) and b"\\u0000" in bytes(body):
             raise Odd("numpy strips NUL characters")
         table = JsonTable.read(key, value, self._last_labels)
         plan = self._plan(table)

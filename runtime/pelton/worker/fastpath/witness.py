@@ -8,6 +8,7 @@ where the flavour's predict would run, its input is caught instead. No code of t
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
@@ -15,8 +16,6 @@ from typing import Any, NamedTuple
 from mlflow.pyfunc import PyFuncModel, scoring_server
 
 JSON = "application/json"
-
-_REMARKING = ("mlflow.models.utils", "mlflow.pyfunc", "mlflow.pyfunc.scoring_server")
 
 
 class Handed(NamedTuple):
@@ -65,15 +64,23 @@ class Witness:
             model.predict(data, params=params)
 
 
+class _Muted(threading.local):
+    """Whether this thread is asking on its own account, about requests that nobody sent."""
+
+    on = False
+
+
+_muted = _Muted()
+
+for _name in ("mlflow.models.utils", "mlflow.pyfunc", "mlflow.pyfunc.scoring_server"):
+    logging.getLogger(_name).addFilter(lambda _record: not _muted.on)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep MLflow's remarks on our samples out of the log."""
-    loggers = [logging.getLogger(name) for name in _REMARKING]
-    before = [logger.disabled for logger in loggers]
-    for logger in loggers:
-        logger.disabled = True
+    _muted.on = True
     try:
         yield
     finally:
-        for logger, was in zip(loggers, before, strict=True):
-            logger.disabled = was
+        _muted.on = False
