@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,7 +52,7 @@ class _Probe(NamedTuple):
 
 
 def prove_batching(
-    fast: FastPath, example: bytes | None, max_ulp: float = MAX_ULP
+    fast: FastPath, example: bytes | None, max_ulp: float = MAX_ULP, budget_s: float = 5.0
 ) -> BatchingProof:
     """Predict probes apart and together, and compare.
 
@@ -60,10 +61,12 @@ def prove_batching(
         example: a JSON request the model answers, the logged input example; ``None`` if there is
             none, and rows are made from the signature.
         max_ulp: how far floats may be apart.
+        budget_s: what has not been shown after so long is not taken to be so.
     """
+    until = time.monotonic() + budget_s
     probes: list[_Probe] = []
     for request in _requests(fast, example):
-        if len(probes) == _MAX_PROBES:
+        if len(probes) == _MAX_PROBES or (len(probes) > 1 and time.monotonic() > until):
             break
         try:
             output = fast.predict(request)
@@ -78,6 +81,8 @@ def prove_batching(
         return BatchingProof(False, "the same request is answered in different ways")
     worst = 0.0
     for mix in _mixes(probes):
+        if time.monotonic() > until:
+            return BatchingProof(False, f"it could not be shown within {budget_s:g} s", worst)
         try:
             found = _compare(fast, mix)
         except Exception as error:  # apart they were fine

@@ -140,6 +140,15 @@ def test_an_output_that_is_no_json_proves_nothing() -> None:
     assert not prove_batching(fast, None).safe
 
 
+def test_what_takes_too_long_is_not_proven() -> None:
+    fast = compiled(pyfunc(Calls(_total), columns(a="double", b="double")))
+
+    found = prove_batching(fast, None, budget_s=0.0)
+
+    assert not found.safe
+    assert "within 0 s" in found.reason
+
+
 def test_a_batch_is_checked_again_on_real_requests() -> None:
     """A model that looks at its neighbours only now and then is found out by what it is sent."""
 
