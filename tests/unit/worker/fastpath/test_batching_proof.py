@@ -20,14 +20,19 @@ from tests.unit.worker.fastpath.models import (
     tensor,
 )
 
-from pelton.worker.fastpath import BatchingProof, prove_batching, recheck
+from pelton.worker.fastpath import BatchingProof, FastPath, prove_batching, recheck
 
 _EXAMPLE = b'{"dataframe_split": {"columns": ["a", "b"], "data": [[0.25, 1.5], [3.5, -2.0]]}}'
 
 
+def proven(fast: FastPath, example: bytes | None) -> BatchingProof:
+    """Prove, however slow the machine."""
+    return prove_batching(fast, example, budget_s=120.0)
+
+
 def proof(function: Any, example: bytes | None = None) -> BatchingProof:
     model = pyfunc(Calls(function), columns(a="double", b="double"))
-    return prove_batching(compiled(model), example)
+    return proven(compiled(model), example)
 
 
 def _total(data: pd.DataFrame) -> Any:
@@ -105,7 +110,7 @@ def test_nothing_is_proven_without_two_different_rows() -> None:
         raise ValueError
 
     assert "fewer than two" in proof(fails).reason
-    assert "fewer than two" in prove_batching(compiled(pyfunc(Rows())), None).reason
+    assert "fewer than two" in proven(compiled(pyfunc(Rows())), None).reason
 
 
 def test_rows_made_up_may_be_nothing_to_the_model() -> None:
@@ -116,28 +121,28 @@ def test_rows_made_up_may_be_nothing_to_the_model() -> None:
     )
     example = b'{"inputs": {"c": ["red", "blue"]}}'
 
-    assert prove_batching(compiled(model), example).safe
-    assert not prove_batching(compiled(model), None).safe
+    assert proven(compiled(model), example).safe
+    assert not proven(compiled(model), None).safe
 
 
 def test_tensors_by_row() -> None:
     schema = Schema([tensor("float32", (-1, 3))])
     weights = np.arange(12, dtype=np.float32).reshape(3, 4)
 
-    assert prove_batching(compiled(pyfunc(Calls(lambda data: data @ weights), schema)), None).safe
+    assert proven(compiled(pyfunc(Calls(lambda data: data @ weights), schema)), None).safe
     mean = compiled(pyfunc(Calls(lambda data: data - data.mean(axis=0)), schema))
-    assert not prove_batching(mean, None).safe
+    assert not proven(mean, None).safe
 
 
 def test_an_example_that_is_no_request_is_no_evidence() -> None:
     for example in (b"", b"{", b"[]", b'{"inputs": "x"}'):
-        assert prove_batching(compiled(pyfunc(Rows(), columns(a="double"))), example).safe
+        assert proven(compiled(pyfunc(Rows(), columns(a="double"))), example).safe
 
 
 def test_an_output_that_is_no_json_proves_nothing() -> None:
     fast = compiled(pyfunc(Returns({1, 2}), columns(a="double")))
 
-    assert not prove_batching(fast, None).safe
+    assert not proven(fast, None).safe
 
 
 def test_what_takes_too_long_is_not_proven() -> None:
@@ -157,7 +162,7 @@ def test_a_batch_is_checked_again_on_real_requests() -> None:
         return data["a"].to_numpy() * (0 if large else 1)
 
     fast = compiled(pyfunc(Calls(predict), columns(a="double")))
-    assert prove_batching(fast, None).safe
+    assert proven(fast, None).safe
 
     def checked(*cells: float) -> BatchingProof:
         bodies = [b'{"inputs": {"a": [%a]}}' % cell for cell in cells]

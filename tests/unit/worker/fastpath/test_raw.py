@@ -131,7 +131,7 @@ def test_lists_of_a_type_hinted_model_are_joined(hinted: Any) -> None:
     parts = fast.split(fast.predict(fast.assemble(known)), known)
 
     assert parts == [["A"], ["B", "C"]]
-    assert prove_batching(fast, b'{"inputs": ["x", "y"]}').safe
+    assert prove_batching(fast, b'{"inputs": ["x", "y"]}', budget_s=120.0).safe
 
 
 def test_a_signature_of_nested_columns_is_left_to_mlflow() -> None:
