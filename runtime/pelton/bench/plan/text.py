@@ -38,7 +38,7 @@ def formula(profile: Profile, rate: float) -> list[str]:
     lines = [
         "",
         f"the formula: {show_rate(rate)}/s x {show_duration(profile.service_s)} = "
-        f"{exact:.2f}, so {slots} slot{'s' * (slots > 1)}",
+        f"{exact:.2f}, so {_slots(slots)}",
         "what it leaves out",
     ]
     constant = Queue(rate, profile.service_s, slots, 0.0)
@@ -62,7 +62,7 @@ def formula(profile: Profile, rate: float) -> list[str]:
         lines.append("  batching    this model was not batched (or gains nothing from it)")
     needed = slots * profile.cpu_share
     lines.append(
-        f"  cores       {slots} busy slots use {needed:.1f} cores"
+        f"  cores       {_slots(slots)}, busy, use {needed:.1f} cores"
         + (f"; here are {profile.cores}" if needed > profile.cores else "")
     )
     lines.append(f"  cold start  {profile.load_s:.1f} s before the first answer")
@@ -84,13 +84,13 @@ def chosen(
         more = f", {choice.slots} needed" if choice.provisioned != choice.slots else ""
         percent = f"p{objective.percent:g}" if objective else "p99"
         lines.append(
-            f"  {name}: {choice.provisioned} slots{more}; workload type {tier}{budget}, {size}; "
+            f"  {name}: {_slots(choice.provisioned)}{more}; workload type {tier}{budget}, {size}; "
             f"{choice.busy:.0%} busy, {percent} about {show_duration(choice.latency_s)}"
         )
     if profile.scaling < 1.5 and profile.cpu_share > 0.5:
         lines.append(
-            f"  note: a second slot added only {profile.scaling - 1:.0%} here: the cores are "
-            "the limit, so more slots need more cores"
+            f"  note: a second slot added only {max(0.0, profile.scaling - 1):.0%} here: the cores "
+            "are the limit, so more slots need more cores"
         )
     return lines
 
@@ -101,13 +101,18 @@ def verified(name: str, verdict: Verdict, objective: Objective) -> list[str]:
     for trial in verdict.trials:
         value = show_duration(trial.value_s) if math.isfinite(trial.value_s) else "never"
         lines.append(
-            f"    {trial.slots} slot{'s' * (trial.slots > 1):<1} at {show_rate(trial.offered)}/s: "
+            f"    {_slots(trial.slots)} at {show_rate(trial.offered)}/s: "
             f"p{objective.percent:g} {value}, {trial.missed} missed: "
             f"{'met' if trial.is_met else 'not met'}"
+            + (f" (disturbed: sent late by {show_duration(trial.late_s)})" * trial.is_disturbed)
         )
     settled = f"{verdict.slots} needed" if verdict.slots else "none found"
     lines.append(f"    {settled}: {verdict.why}")
     return lines
+
+
+def _slots(number: int) -> str:
+    return f"{number} slot{'s' * (number > 1)}"
 
 
 def _mb(size: int) -> str:

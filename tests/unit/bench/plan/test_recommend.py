@@ -134,6 +134,6 @@ def test_the_words_hold_the_numbers() -> None:
 def test_cores_that_are_missing_are_said() -> None:
     busy = profile(cpu_share=1.0, two_slots_per_s=55.0)
     words = "\n".join([*text.formula(busy, 200), *text.chosen(busy, None, None, None)])
-    assert "4 busy slots use 4.0 cores; here are 2" in words
+    assert "4 slots, busy, use 4.0 cores; here are 2" in words
     assert "more slots need more cores" in words
     assert "a lone request is too slow" in words

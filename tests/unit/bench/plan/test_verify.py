@@ -49,8 +49,22 @@ def test_it_ends_at_the_cores() -> None:
     assert verdict.why == "3 missed it, and here are 2 cores"
 
 
+def test_a_miss_while_the_machine_was_disturbed_is_run_again() -> None:
+    runs: list[int] = []
+
+    async def run(slots: int) -> Trial:
+        runs.append(slots)
+        disturbed = len(runs) == 1
+        met = slots >= 2 and not disturbed
+        return Trial(slots, False, 100.0, 100.0, 1.0, 0, met, 0.2 if disturbed else 0.0)
+
+    verdict = asyncio.run(settle(2, 10, run, "here are 2 cores"))
+    assert runs == [2, 2, 1]
+    assert verdict.slots == 2
+
+
 @pytest.mark.parametrize("needed", [1, 50])
 def test_runs_are_bounded(needed: int) -> None:
     verdict = settled(start=20, needed=needed)
-    assert len(verdict.trials) == 6
+    assert len(verdict.trials) == 8
     assert "not settled" in verdict.why
