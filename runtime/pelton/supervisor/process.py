@@ -57,6 +57,13 @@ class WorkerFds:
             os.close(fd)
         self.child_fds = []
 
+    def close(self) -> None:
+        """Close both ends: there is no worker, or it is to die."""
+        self.close_child_ends()
+        self.sock.close()
+        for fd in (self.lifeline, self.stdout, self.stderr):
+            os.close(fd)
+
 
 class WorkerProcess:
     """A process that is or becomes a worker. Owned by one event loop.

@@ -77,9 +77,11 @@ class Template:
             try:
                 self._sock.sendmsg([payload], [rights])
                 pid = await asyncio.wait_for(self._forked, timeout_s)
-            except (TimeoutError, OSError) as error:
+            except BaseException as error:
+                fds.close()
+                if not isinstance(error, (TimeoutError, OSError)):
+                    raise
                 self.process.kill()
-                fds.close_child_ends()
                 raise WorkerCrashed(f"The fork server did not fork: {error!r}") from error
             finally:
                 self._forked = None
