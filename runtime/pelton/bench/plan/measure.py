@@ -40,7 +40,7 @@ class Trial:
         value_s: the objective's percentile, ``inf`` when it fell among the missed.
         missed: requests without a right answer.
         is_met: whether the objective was.
-        late_s: how late this process itself sent (p99): when it waits for a core, so does the model.
+        late_s: how late this process itself sent (p99); when it waits for a core, so does a model.
     """
 
     slots: int
@@ -159,8 +159,7 @@ class Bench:
     async def _served(self, slots: int, *, batching: bool) -> AsyncIterator[tuple[Server, Load]]:
         """Serve the model and keep a warm load at hand."""
         port = free_port()
-        per_slot = int(memory_bytes() * _DISTURBED_S: Final = 0.010
-_SHARE_OF_MEMORY / slots)
+        per_slot = int(memory_bytes() * _SHARE_OF_MEMORY / slots)
         flags = ["--concurrency", str(slots), "--batching", "auto" if batching else "off"]
         flags += ["--memory-per-slot", str(per_slot), "--no-access-log", *self._serve_arguments]
         server = Server(pelton_command(self._model, port, flags), port)
