@@ -13,7 +13,7 @@ from tests.unit.interpreters import interpreters
 
 MOST_LINES = 400
 # Over it, and hardly allowed to grow; whoever splits it takes it out.
-LONGER = {"runtime/pelton/supervisor/pool.py": 460}
+LONGER: dict[str, int] = {}
 SOURCES = [path for path in tracked("*.py") if any(root in path.parents for root in SOURCE_ROOTS)]
 # What a worker imports, in the model's Python.
 IN_WORKER = [

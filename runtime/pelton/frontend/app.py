@@ -72,13 +72,16 @@ def build_app(
         *more_routes,
     ]
     starlette = Starlette(routes=routes, exception_handlers={HTTPException: _http_exception})
-    return App(invocations, starlette, endpoint)
+    return App(invocations, starlette, endpoint, served)
 
 
 class App:
     """Sends POSTs of invocations down the short way and the rest to Starlette."""
 
-    def __init__(self, invocations: Invocations, starlette: Starlette, endpoint: str) -> None:
+    def __init__(
+        self, invocations: Invocations, starlette: Starlette, endpoint: str, served: Served
+    ) -> None:
+        self._served = served
         self._invocations = invocations
         self._starlette = starlette
         self._entity_prefix = f"/serving-endpoints/{endpoint}/served-models/"
@@ -88,7 +91,10 @@ class App:
         """Whether a request is a call of the model."""
         if method != "POST" or not path.endswith("/invocations"):
             return False
-        return path in self._paths or path.startswith(self._entity_prefix)
+        if path in self._paths:
+            return True
+        name = path[len(self._entity_prefix) : -len("/invocations")]
+        return path.startswith(self._entity_prefix) and name == self._served.served_entity_name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -238,6 +238,8 @@ class _Invocation:
             return
         announced = False
         lines = [STATUS_LINE[response.status]]
+        for name, value in protocol.server_state.default_headers:  # the date
+            lines += (name, b": ", value, b"\r\n")
         for name, value in response.headers:
             lines += (name, b": ", value, b"\r\n")
             if name == b"connection" and value == b"close":

@@ -61,7 +61,6 @@ class HttpServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            date_header=False,
             timeout_keep_alive=int(keep_alive_s),
             timeout_graceful_shutdown=5,
             backlog=4096,

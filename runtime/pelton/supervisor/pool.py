@@ -9,52 +9,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from pelton.batching.dispatch import Dispatcher
 from pelton.batching.policy import NO_BATCHING, BatchLimits
-from pelton.channel.messages import VERDICTS, LoadSpec
+from pelton.channel.messages import VERDICTS
 from pelton.deadline import Clock
 from pelton.errors import LoadFailed, ModelError, PeltonError, WorkerCrashed, WorkerLost
 from pelton.lifecycle import WorkerState
 from pelton.settings import Workers
 from pelton.supervisor import restart
 from pelton.supervisor.handle import OnChange, WorkerHandle
+from pelton.supervisor.launcher import Launcher, PoolPlan
 from pelton.supervisor.libraries import Libraries
-from pelton.supervisor.process import spawn, worker_environ
 from pelton.supervisor.template import Template
 from pelton.telemetry.logging import kv
 
 log = logging.getLogger("pelton.supervisor")
-
-
-@dataclass(frozen=True)
-class PoolPlan:
-    """What the workers of a revision are.
-
-    Attributes:
-        revision: its number.
-        python: interpreter of the model's environment.
-        isolated: whether that is another one than the server's.
-        spec: what each worker loads; its name is a prefix.
-        max_batch: requests that may be predicted together, where that is proven safe.
-        max_batch_bytes: bytes of their bodies.
-        environ: variables besides the server's own.
-        preload: modules that a fork server imports before it is told what to load.
-    """
-
-    revision: int
-    python: Path
-    isolated: bool
-    spec: LoadSpec
-    max_batch: int
-    max_batch_bytes: int = 16 * 1024 * 1024
-    environ: Mapping[str, str] = field(default_factory=dict)
-    preload: tuple[str, ...] = ()
 
 
 class Pool:
@@ -84,7 +56,6 @@ class Pool:
     ) -> None:
         self.plan = plan
         self.workers: dict[str, WorkerHandle] = {}
-        self.template: Template | None = None
         self.report: dict[str, Any] = {}
         self.batch_limits: BatchLimits = NO_BATCHING
         self.is_admitted = False
@@ -97,17 +68,13 @@ class Pool:
         self._settings = settings
         self._on_change = on_change
         self._start_task = start_task
-        self._next_name = next_name
         self._clock = clock
-        self._libraries = libraries
+        self._launcher = Launcher(plan, settings, next_name, libraries)
         self._closing = False
-        self._fork = settings.fork == "auto" and hasattr(os, "fork")
         self._wake = asyncio.Event()
         self._resized = asyncio.Event()
         self._keeper: asyncio.Task[Any] | None = None
-        self._renewing = asyncio.Lock()
         self._replacing = 0
-        self._differs: dict[str, Any] = {}  # what later workers load differently from the plan
 
     # What the supervisor wants of it
 
@@ -119,8 +86,8 @@ class Pool:
         """
         self.target = target
         try:
-            if self._fork:
-                await self._start_template()
+            if self._launcher.forks:
+                await self._launcher.load()
             first = await self._start_worker()
             self.report = {**first.loaded, **first.ready.result()}
             self._adopt_verdicts()
@@ -150,12 +117,14 @@ class Pool:
             keep_warm: what stays in memory at 0: "off", "libraries" or "model".
         """
         self.target = target
-        if target == 0 and self.template is not None and keep_warm != "model":
-            self.template.stop()
-            self.template = None
-            if keep_warm == "off" and self._libraries is not None:
-                self._libraries.keep_only(None)
+        if target == 0:
+            self._launcher.rest(keep_warm)
         self._wake.set()
+
+    @property
+    def template(self) -> Template | None:
+        """The fork server, while there is one."""
+        return self._launcher.template
 
     @property
     def is_asleep(self) -> bool:
@@ -188,8 +157,7 @@ class Pool:
         """Return once every process has ended; after ``drain`` or ``kill``."""
         self._closing = True
         self._wake.set()
-        if self.template is not None:
-            self.template.stop()
+        self._launcher.stop()
         await asyncio.gather(*(worker.ended for worker in list(self.workers.values())))
         if self.template is not None:
             await self.template.process.exited
@@ -209,8 +177,7 @@ class Pool:
         self._wake.set()
         for worker in self.workers.values():
             worker.process.kill()
-        if self.template is not None:
-            self.template.stop()
+        self._launcher.stop()
 
     async def replace(self, worker: WorkerHandle) -> bool:
         """Replace one worker, make before break; whether its successor serves.
@@ -244,51 +211,10 @@ class Pool:
     def _adopt_verdicts(self) -> None:
         """Spare later workers what the first one has found out about the model."""
         verdicts = {key: value for key, value in self.report.items() if key in VERDICTS}
-        self._differs["verdicts"] = verdicts
+        self._launcher.differs["verdicts"] = verdicts
         log.info("model.proven %s", kv(revision=self.plan.revision, **verdicts))
         if verdicts["batching"]:
             self.batch_limits = BatchLimits(self.plan.max_batch, self.plan.max_batch_bytes)
-
-    async def _start_template(self) -> None:
-        """Load the model once; on any doubt about forking it, go on without."""
-        template = self.template = await self._new_template()
-        template.load()
-        try:
-            async with asyncio.timeout(self._settings.load_timeout):
-                report = await template.loaded
-        except TimeoutError:
-            self._give_up_forking(f"not loaded after {self._settings.load_timeout:g} s")
-            raise ModelError(
-                f"The model did not load within {self._settings.load_timeout:g} s (--load-timeout)."
-            ) from None
-        if report["fork_danger"]:
-            self._give_up_forking(report["fork_danger"])
-
-    async def _new_template(self) -> Template:
-        """Start a fork server; it waits to be told to load."""
-        name = f"{self._next_name()}-fork"
-        environ = self._environ(template=True)
-        modules = self.plan.preload
-        if self._libraries is not None:
-            process = await self._libraries.fork_server(name, self.plan.python, environ, modules)
-        else:
-            process = spawn(self.plan.python, name, environ, template=True, preload=modules)
-        if self._closing:
-            process.kill()
-        return Template(process, replace(self.plan.spec, name=name))
-
-    async def _renew_template(self, error: PeltonError | None) -> None:
-        async with self._renewing:
-            if self._fork and not (self.template is not None and self.template.is_alive):
-                if error is not None:
-                    log.warning("forkserver.lost %s", kv(error=error, next="starting a new one"))
-                await self._start_template()
-
-    def _give_up_forking(self, reason: str) -> None:
-        log.warning("forkserver.off %s", kv(reason=reason, instead="each worker loads by itself"))
-        self._fork = False
-        if self.template is not None:
-            self.template.stop()
 
     async def _start_worker(self) -> WorkerHandle:
         """Start one worker and return it READY, or SERVING if the pool is admitted.
@@ -296,9 +222,10 @@ class Pool:
         Raises:
             ModelError, WorkerError: it could not be started.
         """
-        if self._fork and self.template is None:
-            await self._renew_template(None)
-        if not self._fork:
+        launcher = self._launcher
+        if launcher.forks and launcher.template is None:
+            await launcher.renew(None)
+        if not launcher.forks:
             return await self._launch(forked=False)
         try:
             return await self._launch(forked=True)
@@ -307,10 +234,10 @@ class Pool:
                 raise
             if not self.report:
                 return await self._start_first_again(error)
-            if self.template is not None and self.template.is_alive:
+            if launcher.is_alive:
                 raise  # it has forked well before: the fault is not with forking as such
-            await self._renew_template(error)
-            return await self._launch(forked=self._fork)
+            await launcher.renew(error)
+            return await self._launch(forked=launcher.forks)
 
     async def _start_first_again(self, error: PeltonError) -> WorkerHandle:
         """The first worker failed: find out whether it was forking, or our made-up questions.
@@ -320,20 +247,14 @@ class Pool:
         """
         if isinstance(error, (WorkerCrashed, WorkerLost, LoadFailed)) and self.plan.spec.fast_path:
             log.warning("model.unproven %s", kv(reason=error, instead="MLflow answers everything"))
-            self._differs["fast_path"] = False
+            self._launcher.differs["fast_path"] = False
             with contextlib.suppress(PeltonError):
                 return await self._launch(forked=True)
-        self._give_up_forking(f"a forked worker failed: {error}")
+        self._launcher.give_up_forking(f"a forked worker failed: {error}")
         return await self._launch(forked=False)
 
     async def _launch(self, *, forked: bool) -> WorkerHandle:
-        name = self._next_name()
-        spec = replace(self.plan.spec, name=name, **self._differs)
-        if forked:
-            assert self.template is not None
-            process = await self.template.fork(name, self._differs)
-        else:
-            process = spawn(self.plan.python, name, self._environ())
+        process, spec = await self._launcher.start(forked=forked)
         worker = WorkerHandle(
             process,
             spec,
@@ -343,7 +264,7 @@ class Pool:
             settings=self._settings,
             on_change=self._on_change,
         )
-        self.workers[name] = worker
+        self.workers[spec.name] = worker
         worker.ended.add_done_callback(lambda _: self._ended(worker))
         await worker.open()
         if self._closing:  # meanwhile; `drain` has not seen it
@@ -357,14 +278,6 @@ class Pool:
             worker.admit(self.batch_limits)
             self._ready_changed()
         return worker
-
-    def _environ(self, *, template: bool = False) -> dict[str, str]:
-        return worker_environ(
-            {**os.environ, **self.plan.environ},
-            self.plan.spec.threads,
-            isolated=self.plan.isolated,
-            template=template,
-        )
 
     # Keeping
 

@@ -21,7 +21,8 @@ from pelton.lifecycle import (
     RevisionState,
 )
 from pelton.settings import Entity, Settings
-from pelton.supervisor.pool import Pool, PoolPlan
+from pelton.supervisor.launcher import PoolPlan
+from pelton.supervisor.pool import Pool
 from pelton.supervisor.scaling import ScalingLimits
 from pelton.tiers import SIZES, TIERS, SlotPlan, plan_slots
 

@@ -222,7 +222,7 @@ class Revisions:
         started = self._clock()
         self.updating = revision
         revision.lifecycle.fire(RevisionEvent.PREPARE)
-        check_slots(revision, self.settings.entity.memory_policy)
+        check_slots(revision, revision.entity.memory_policy)
         await self._prepare(revision)
         revision.lifecycle.fire(RevisionEvent.PREPARED)
         old = self.active

@@ -15,7 +15,8 @@ from pelton.batching.entry import Answer, Entry
 from pelton.errors import LoadFailed, PeltonError
 from pelton.lifecycle import WorkerEvent, WorkerState
 from pelton.settings import Workers
-from pelton.supervisor.pool import Pool, PoolPlan
+from pelton.supervisor.launcher import PoolPlan
+from pelton.supervisor.pool import Pool
 from pelton.validation.measurement import Predictions
 from pelton.validation.question import Question
 

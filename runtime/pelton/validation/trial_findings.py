@@ -22,6 +22,7 @@ from pelton.supervisor.verify import difference
 _KEPT_LINES: Final = 40
 _KEPT_CHARACTERS: Final = 2000
 _TOLERANCE: Final = 1e-6
+_TOO_SLOW: Final = re.compile(r"did not answer its own input example within")
 _NO_MODULE: Final = re.compile(r"No module named '([\w.]+)'")
 
 
@@ -51,12 +52,7 @@ def of_error(error: PeltonError) -> Finding:
             "serve it with a larger --workload-type, or make the model smaller",
         )
     if isinstance(error, WarmupFailed):
-        return Finding(
-            "WARMUP_FAILED",
-            Severity.ERROR,
-            message,
-            "log the model with an example that it answers quickly, or raise --warmup-timeout",
-        )
+        return _warmup_failed(message)
     if isinstance(error, ModelError):
         return Finding("LOAD_FAILED", Severity.ERROR, message, _load_remedy(message))
     return Finding(
@@ -82,9 +78,21 @@ def _load_remedy(message: str) -> str:
     )
 
 
+def _warmup_failed(message: str) -> Finding:
+    return Finding(
+        "WARMUP_FAILED",
+        Severity.ERROR,
+        message,
+        "log the model with an example that it answers quickly, or raise --warmup-timeout",
+    )
+
+
 def of_warmup(report: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield what a worker's report says against the model."""
-    if report["example"] == "refused":
+    # MLflow makes an answer of everything that is raised in predict, the end of the time too.
+    if report["example"] == "refused" and _TOO_SLOW.search(report["detail"]):
+        yield _warmup_failed(_beginning_of(report["detail"]))
+    elif report["example"] == "refused":
         yield Finding(
             "EXAMPLE_REFUSED",
             Severity.ERROR,

@@ -19,7 +19,7 @@ from pelton.environment.imports import importable_modules
 from pelton.errors import ConfigError, PeltonError
 from pelton.settings import Settings
 from pelton.supervisor import memory
-from pelton.supervisor.pool import PoolPlan
+from pelton.supervisor.launcher import PoolPlan
 from pelton.supervisor.revision import Revision
 from pelton.validation import question as questions
 from pelton.validation import trial_findings
@@ -211,7 +211,7 @@ class _Validation:
             again = await self._try_workers(trial, revision, question)
         self.on_progress("loading it again in a fresh process")
         try:
-            reloaded = await self._reload(plan, question)
+            reloaded = await self._reload(plan, question if again is not None else None)
         except PeltonError as error:
             self._found.append(trial_findings.of_reload_error(error))
             return
@@ -236,6 +236,8 @@ class _Validation:
         except PeltonError as error:
             self._found.append(trial_findings.of_error(error))
         again = None
+        if report["example"] == "refused" and question is not None and question.is_example:
+            question = None  # it has been asked, and may be slow
         if question is not None:
             self.on_progress("predicting")
             self._first = await trial.ask(question)

@@ -7,6 +7,7 @@ predicted together; each answer is encoded on its own and leaves as soon as its 
 from __future__ import annotations
 
 import contextvars
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -56,6 +57,10 @@ class Answerer:
         self._may_batch = proof.may_batch
         self._recheck = recheck
         self._answered = 0
+        if self._fast is not None:
+            from pelton.worker.fastpath.batching_proof import recheck as recheck_batch
+
+            self._recheck_batch = recheck_batch
 
     def answer(self, batch: Sequence[WorkerRequest], reply: Reply) -> None:
         """Answer each request of ``batch`` exactly once, as soon as its answer is there.
@@ -121,7 +126,7 @@ class Answerer:
             )
             answers.append((part.request.id, meta, answer.body))
         reply(answers)
-        self._check_again(parts, answers)
+        self._check_again(parts, outputs, answers)
 
     def _failed(self, parts: list[_Part], error: Exception, predict_s: float, reply: Reply) -> None:
         """Predict raised: alone, a request gets the error; several are tried in halves."""
@@ -170,38 +175,32 @@ class Answerer:
         reply([(request.id, meta, answer.body)])
 
     def _check_again(
-        self, parts: list[_Part], answers: list[tuple[int, AnswerMeta, bytes]]
+        self,
+        parts: list[_Part],
+        outputs: Sequence[Any],
+        answers: list[tuple[int, AnswerMeta, bytes]],
     ) -> None:
-        """Compare one answer in ``recheck`` with the oracle's, after it has left."""
+        """Check one answer in ``recheck`` again, after it has left.
+
+        One predicted alone is compared with the oracle's, one of a batch with itself apart.
+        """
         if not self._recheck:
             return
         before, self._answered = self._answered, self._answered + len(parts)
         if before // self._recheck == self._answered // self._recheck:
             return
-        request = parts[0].request
-        theirs = _in_context(self._model.ask, request.body, request.content_type)
-        _, meta, body = answers[0]
-        if theirs.status == meta.status and self._agree(body, theirs.body, len(parts)):
-            return
-        # A model that answers at random never passed the proof, so this is a real difference.
-        log.error(
-            "fastpath.off reason=%s batch=%s",
-            '"an answer differs from the one of MLflow"',
-            len(parts),
-        )
+        # A model that answers at random never passed the proof: a difference is a real one.
+        part, (_, meta, body) = parts[0], answers[0]
         if len(parts) > 1:
-            self._may_batch = False
-        else:
+            proof = _in_context(self._recheck_batch, self._fast, [part.decoded], [outputs[0]])
+            if not proof.safe:
+                log.error("batching.off reason=%s", json.dumps(proof.reason))
+                self._may_batch = False
+            return
+        theirs = _in_context(self._model.ask, part.request.body, part.request.content_type)
+        if (theirs.status, theirs.body) != (meta.status, body):
+            log.error("fastpath.off reason=%s", '"an answer differs from the one of MLflow"')
             self._fast = None
-
-    def _agree(self, ours: bytes, theirs: bytes, together: int) -> bool:
-        if ours == theirs or together == 1:
-            return ours == theirs
-        from pelton.worker.fastpath.batching_proof import MAX_ULP
-        from pelton.worker.fastpath.comparison import distance
-
-        # The output's own precision is gone by now; single precision is the coarsest there is.
-        return distance(ours, theirs, 2.0**-23) <= MAX_ULP
 
 
 class _Part:
