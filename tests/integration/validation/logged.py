@@ -107,7 +107,7 @@ BROKEN: Mapping[str, dict[str, Any]] = {
     | {"input_example.json": None, "serving_input_example.json": None},
     "ABSOLUTE_PATH": {"weights.pkl": pickle.dumps({"weights": "/home/somebody/weights.bin"})},
     "IMPORT_NOT_IN_REQUIREMENTS": {
-        "code/doubling.py": f"import sklearn\n{_LOADER}",
+        "code/doubling.py": f"import prometheus_client\n{_LOADER}",
     },
     "PICKLE_OF_ANOTHER_PYTHON": {
         "weights.pkl": pickle.dumps([1.0]),
@@ -121,7 +121,7 @@ BROKEN: Mapping[str, dict[str, Any]] = {
     ),
     "LOAD_FAILED": loader("import nowhere_to_be_found\n"),
     "EXAMPLE_REFUSED": {"serving_input_example.json": '{"inputs": {"y": [1.0]}}'},
-    "OUTPUT_MISMATCH": predicting("return model_input.astype(str)"),
+    "OUTPUT_MISMATCH": predicting("return model_input.rename(columns=str.upper)"),
     "WARMUP_FAILED": predicting("import time", "time.sleep(3600)"),
     "RELOAD_FAILED": loader(
         "import os, pathlib\n"

@@ -115,3 +115,9 @@ def test_every_code_is_documented() -> None:
     )
     assert codes == documented
     assert len(codes) > 10
+
+
+def test_an_example_that_takes_too_long_is_not_called_refused() -> None:
+    detail = "status 400: WarmupFailed: The model did not answer its own input example within 10 s."
+    (found,) = trial_findings.of_warmup({"example": "refused", "detail": detail})
+    assert found.code == "WARMUP_FAILED"
