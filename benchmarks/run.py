@@ -35,6 +35,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--duration", type=float, help="seconds each, instead of the scenario's")
     parser.add_argument("--concurrency", help="comma-separated, instead of the scenario's")
     parser.add_argument("--cores", choices=("shared", "apart"), default="shared")
+    parser.add_argument(
+        "--append",
+        action="store_true",
+        help="keep what the file has of other scenarios (all servers of a scenario run together)",
+    )
     parser.add_argument("--out", type=Path, default=RESULTS)
     return parser
 
@@ -60,6 +65,16 @@ class Results:
             if self.value["servers"][name]["why_not"] is None:
                 self.value["servers"][name]["version"] = server.version()
 
+    def keep(self, scenarios: set[str]) -> None:
+        """Take over what an earlier run on this machine has measured of other scenarios."""
+        if not self._path.is_file():
+            return
+        before = json.loads(self._path.read_text())
+        for key in ("cells", "failures"):
+            self.value[key] = [c for c in before[key] if c["scenario"] not in scenarios]
+        self.value["servers"] = {**before["servers"], **self.value["servers"]}
+        self.value["command"] = before["command"] + "; " + self.value["command"]
+
     def add(self, kind: str, entry: dict[str, Any]) -> None:
         self.value[kind].append(entry)
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +92,8 @@ def main(argv: list[str]) -> int:
     ensure(*(scenario.name for scenario in scenarios))
     settings = {"rounds": parsed.rounds, "cores": str(cores), "warm_up_s": 2.0}
     results = Results(parsed.out, settings, chosen)
+    if parsed.append:
+        results.keep({scenario.name for scenario in scenarios})
     for name, server in results.value["servers"].items():
         if server["why_not"]:
             print(f"not run: {name}: {server['why_not']}", flush=True)

@@ -26,7 +26,7 @@ class Scenario:
     rows: dict[int, float] = field(default_factory=lambda: {1: 1.0})
     concurrency: tuple[int, ...] = (1, 8, 32, 128)
     distinct: int = 32
-    duration_s: float = 4.0
+    duration_s: float = 3.0
 
     @property
     def is_tensor(self) -> bool:
