@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -28,6 +30,29 @@ def test_what_was_accepted_is_answered(
     assert [answer.result().status_code for answer in (running, *queued)] == [200] * 4
     assert endpoint.until_ended() == 0
     assert endpoint.times_begun("none", 4) == 0
+
+
+def test_no_request_is_dropped_under_load(faulty_endpoint: ServeFaults) -> None:
+    """Each client asks until it is refused: every answer is whole, none is missing."""
+    endpoint = faulty_endpoint("--concurrency", "2")
+
+    def ask_until_refused(_: int) -> Counter[int]:
+        seen: Counter[int] = Counter()
+        while not seen[503]:
+            try:
+                seen[endpoint.do("sleep", 0.01).status_code] += 1
+            except httpx.ConnectError:  # not accepted any more
+                break
+        return seen
+
+    with ThreadPoolExecutor(16) as clients:
+        running = [clients.submit(ask_until_refused, i) for i in range(16)]
+        until(lambda: endpoint.times_begun("sleep", 0.01) > 100, "there is load")
+        assert endpoint.end() == 0
+
+        answers = sum((client.result() for client in running), Counter())
+    assert set(answers) <= {200, 503}
+    assert endpoint.times_begun("sleep", 0.01) == answers[200]
 
 
 def test_what_does_not_end_in_time_is_refused(faulty_endpoint: ServeFaults) -> None:
