@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
-from pelton.bench.process import tree
+from pelton.bench.process import Process, tree
+
+_WORKER: Final = re.compile(r"worker-\d+\Z")
 
 
 def slots_memory(pid: int) -> list[dict[str, Any]]:
@@ -15,7 +18,7 @@ def slots_memory(pid: int) -> list[dict[str, Any]]:
     """
     found = []
     for number, process in enumerate(tree(pid)):
-        name = "server" if number == 0 else _role(process.command)
+        name = "server" if number == 0 else role(process)
         found.append(
             {
                 "name": name,
@@ -27,7 +30,9 @@ def slots_memory(pid: int) -> list[dict[str, Any]]:
     return found
 
 
-def _role(command: str) -> str:
-    if "forkserver" in command:
-        return "fork server"
-    return "worker" if "worker" in command else command.split(" ")[0].rpartition("/")[2] or "?"
+def role(process: Process) -> str:
+    """Say what a process of a served model is: ``worker``, ``fork server``, or its own name."""
+    if _WORKER.match(process.name):
+        return "worker"
+    is_template = process.name.endswith("-fork") or process.name.startswith("pelton-")
+    return "fork server" if is_template else process.name or "?"

@@ -17,6 +17,7 @@ class Process:
 
     Attributes:
         pid: its id.
+        name: what it calls itself (a forked worker has its parent's command line, not its name).
         command: its command line, arguments separated by blanks.
         pss_bytes: its proportional share of memory: shared pages divided among their users, so that
             a tree's sum counts each page once.
@@ -25,6 +26,7 @@ class Process:
     """
 
     pid: int
+    name: str
     command: str
     pss_bytes: int
     rss_bytes: int
@@ -69,7 +71,8 @@ def _measure(pid: int) -> Process | None:
     if "Pss" not in sizes:
         return None
     command = _read(_PROC / str(pid) / "cmdline").replace("\0", " ").strip()
-    return Process(pid, command, sizes["Pss"], sizes["Rss"], _cpu_s(pid))
+    name = _read(_PROC / str(pid) / "comm").strip()
+    return Process(pid, name, command, sizes["Pss"], sizes["Rss"], _cpu_s(pid))
 
 
 def _cpu_s(pid: int) -> float:

@@ -14,6 +14,7 @@ from pelton.bench.child import Server, free_port, pelton_command
 from pelton.bench.interruption import unless
 from pelton.bench.load import Load
 from pelton.bench.machine import memory_bytes, usable_cores
+from pelton.bench.memory import role
 from pelton.bench.plan.profile import Profile
 from pelton.bench.process import Process, tree, tree_cpu_s
 from pelton.bench.request import Mix, Request
@@ -185,7 +186,6 @@ class Bench:
 
 
 def _parted(processes: list[Process], slots: int) -> tuple[list[Process], list[Process]]:
-    """Part a server's processes into its workers (the last ones started) and the rest."""
-    named = [p for p in processes[1:] if "worker" in p.command and "forkserver" not in p.command]
-    workers = named[-slots:] or processes[-slots:]
+    """Part a server's processes into its workers and the rest."""
+    workers = [p for p in processes if role(p) == "worker"] or processes[-slots:]
     return workers, [p for p in processes if p not in workers]
