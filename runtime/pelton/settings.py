@@ -92,7 +92,7 @@ class Entity:
         "when the machine has less memory than the slots promise: start fewer, or refuse",
     )
     env: str = _option(
-        "local",
+        "auto",
         one_of("auto", "local", "isolated"),
         "Python environment of the model: this one, its own, or whichever fits its requirements",
     )
