@@ -15,6 +15,7 @@ from pelton.errors import ConfigError, EnvironmentError_
 # Shared libraries that wheels expect of the system; MLflow's own images install the same.
 _SYSTEM_PACKAGES: Final = {"lightgbm": "libgomp1", "paddlepaddle": "libgomp1"}
 _PYTHON_IMAGE: Final = "docker.io/library/python:{}-slim-bookworm"
+_LONG_AGO_S: Final = 315_532_800  # 1980, as in the wheel
 _OLDEST_SERVER: Final = (3, 11)
 _DEFAULT_PYTHON: Final = "3.12"
 
@@ -45,6 +46,8 @@ def write_context(folder: Path, model: LocalModel, *, gpu: bool) -> dict[str, st
             f"/build/pelton/{wheel.name}\nmlflow-skinny>=2.20\n"
         )
         _write_environment(folder / "environment", model, spec)
+        for part in ("pelton", "environment"):
+            _forget_times(folder / part)
         shutil.copytree(model.path, folder / "model", copy_function=_link_or_copy)
         shutil.copyfile(dockerfile(gpu=gpu), folder / "Dockerfile")
     except OSError as error:
@@ -84,6 +87,12 @@ def _write_environment(folder: Path, model: LocalModel, spec: EnvironmentSpec) -
         if path.is_file() and place.resolve().is_relative_to(folder.resolve()):
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
+
+
+def _forget_times(folder: Path) -> None:
+    """Give everything one time: some builders find a layer again only if that is the same, too."""
+    for path in [*folder.rglob("*"), folder]:
+        os.utime(path, (_LONG_AGO_S, _LONG_AGO_S))
 
 
 def _arguments(spec: EnvironmentSpec, *, gpu: bool) -> dict[str, str]:
