@@ -15,6 +15,7 @@ help: ## this list
 	test -x $(RUN) || $(PYTHON) -m venv .venv
 	$(RUN) -m pip install --quiet --upgrade "pip>=25.1"
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[demo]"
+	$(RUN) -m compileall -q runtime kernels
 	@touch $@
 
 .venv/dev: .venv/base

@@ -78,7 +78,8 @@ class LoadSpec:
         recheck: one fast answer in so many is checked against the oracle; 0 for none.
         verdicts: what an earlier worker of the revision found out about the model; empty for the
             first.
-        accelerators: folder with optional libraries for the fast path, or empty.
+        accelerators: folder with optional libraries of the fast path for the Python that its name
+            ends with; empty for none.
         verify: requests whose answers are to be reported by the warm-up, as (content type, body
             in latin-1).
     """

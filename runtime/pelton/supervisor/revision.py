@@ -11,6 +11,7 @@ from typing import Final
 
 from pelton import platform
 from pelton.channel.messages import LoadSpec
+from pelton.environment import accelerators
 from pelton.environment.artifacts import LocalModel
 from pelton.environment.interpreter import Interpreter
 from pelton.errors import PeltonError
@@ -173,6 +174,9 @@ class Revision:
         assert self.model is not None
         assert self.interpreter is not None
         paths = [] if self.interpreter.isolated else [os.getcwd()]
+        lent = None
+        if self.interpreter.isolated and self.entity.fast_path:
+            lent = accelerators.lend(settings.updates.cache_dir.expanduser().absolute())
         return PoolPlan(
             revision=self.number,
             python=self.interpreter.python,
@@ -186,6 +190,7 @@ class Revision:
                 endpoint=self.entity.name,
                 warmup_timeout_s=settings.workers.warmup_timeout,
                 python_paths=paths,
+                accelerators=str(lent or ""),
                 fast_path=self.entity.fast_path,
                 batching=self.entity.batching,
                 recheck=self.entity.recheck,

@@ -58,9 +58,9 @@ class Answerer:
         self._recheck = recheck
         self._answered = 0
         if self._fast is not None:
-            from pelton.worker.fastpath.batching_proof import recheck as recheck_batch
+            from pelton.worker import fastpath
 
-            self._recheck_batch = recheck_batch
+            self._difference, self._recheck_batch = fastpath.difference, fastpath.recheck
 
     def answer(self, batch: Sequence[WorkerRequest], reply: Reply) -> None:
         """Answer each request of ``batch`` exactly once, as soon as its answer is there.
@@ -126,7 +126,7 @@ class Answerer:
             )
             answers.append((part.request.id, meta, answer.body))
         reply(answers)
-        self._check_again(parts, outputs, answers)
+        self._check_again(parts, outputs)
 
     def _failed(self, parts: list[_Part], error: Exception, predict_s: float, reply: Reply) -> None:
         """Predict raised: alone, a request gets the error; several are tried in halves."""
@@ -174,13 +174,8 @@ class Answerer:
         )
         reply([(request.id, meta, answer.body)])
 
-    def _check_again(
-        self,
-        parts: list[_Part],
-        outputs: Sequence[Any],
-        answers: list[tuple[int, AnswerMeta, bytes]],
-    ) -> None:
-        """Check one answer in ``recheck`` again, after it has left.
+    def _check_again(self, parts: list[_Part], outputs: Sequence[Any]) -> None:
+        """Check one request in ``recheck`` again, after its answer has left.
 
         One predicted alone is compared with the oracle's, one of a batch with itself apart.
         """
@@ -189,17 +184,17 @@ class Answerer:
         before, self._answered = self._answered, self._answered + len(parts)
         if before // self._recheck == self._answered // self._recheck:
             return
-        # A model that answers at random never passed the proof: a difference is a real one.
-        part, (_, meta, body) = parts[0], answers[0]
+        part = parts[0]
         if len(parts) > 1:
             proof = _in_context(self._recheck_batch, self._fast, [part.decoded], [outputs[0]])
             if not proof.safe:
                 log.error("batching.off reason=%s", json.dumps(proof.reason))
                 self._may_batch = False
             return
-        theirs = _in_context(self._model.ask, part.request.body, part.request.content_type)
-        if (theirs.status, theirs.body) != (meta.status, body):
-            log.error("fastpath.off reason=%s", '"an answer differs from the one of MLflow"')
+        body = bytes(part.request.body)
+        found = _in_context(self._difference, self._fast, self._model.ask, body)
+        if found is not None:
+            log.error("fastpath.off reason=%s", json.dumps(found))
             self._fast = None
 
 

@@ -69,7 +69,10 @@ class LoadedModel:
             Exception: whatever the model's loader raises.
         """
         started = time.monotonic()
-        sys.path += [entry for entry in spec.python_paths if entry not in sys.path]
+        paths = list(spec.python_paths)
+        if spec.accelerators.endswith(f"-cp{sys.version_info[0]}{sys.version_info[1]}"):
+            paths.append(spec.accelerators)
+        sys.path += [entry for entry in paths if entry not in sys.path]
         from mlflow.pyfunc import scoring_server
 
         pyfunc = scoring_server.load_model_with_mlflow_config(spec.model_path)
