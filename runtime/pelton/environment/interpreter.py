@@ -57,6 +57,7 @@ async def prepare(
     on_progress: Callable[[str], None],
     overrides: Sequence[str] = (),
     any_index: bool = False,
+    or_local: bool = False,
 ) -> Interpreter:
     """Find or build the environment that a model is to be served in.
 
@@ -67,6 +68,8 @@ async def prepare(
         overrides: requirements that count before the model's own.
         any_index: file a new one so that it is found whatever the package index is set to later:
             an image runs without the settings that it was built with.
+        or_local: with ``auto``, take the running environment if the model's own cannot be built
+            (no network, say), and say so; where nothing serves yet, that is better than nothing.
 
     Raises:
         EnvironmentError_: naming the line at fault and the next step. If cancelled, the processes
@@ -74,6 +77,13 @@ async def prepare(
     """
     if mode == "local":
         return await _local(model, overrides)
+    if mode == "auto" and or_local:
+        try:
+            return await prepare(
+                model, mode=mode, cache_dir=cache_dir, on_progress=on_progress, overrides=overrides
+            )
+        except EnvironmentError_ as error:
+            return _instead(error)
     spec = await asyncio.to_thread(read_spec, model.path, model.mlmodel)
     missing: list[str] = []
     if mode == "auto":
@@ -83,6 +93,21 @@ async def prepare(
             return Interpreter(Path(sys.executable), reason, None, isolated=False)
     on_progress("isolated: " + (_summary(missing) if missing else "as asked"))
     return await _isolated(spec, cache_dir, on_progress, overrides, missing, any_index)
+
+
+def _instead(error: EnvironmentError_) -> Interpreter:
+    """Take the running environment because the model's own cannot be built."""
+    return Interpreter(
+        Path(sys.executable),
+        "the current environment, as the model's own cannot be built",
+        None,
+        False,
+        (
+            str(error),
+            "serving in the current environment instead, which is not what the model was logged"
+            " with: answers may differ; --env isolated refuses, --env local takes it without a try",
+        ),
+    )
 
 
 async def _local(model: LocalModel, overrides: Sequence[str]) -> Interpreter:

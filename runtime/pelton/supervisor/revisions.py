@@ -261,6 +261,7 @@ class Revisions:
             cache_dir=cache_dir,
             on_progress=_progress,
             overrides=revision.entity.override,
+            or_local=self.active is None,
         )
         revision.interpreter = found
         for note in found.notes:

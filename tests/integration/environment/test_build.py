@@ -224,6 +224,28 @@ def test_auto_takes_the_running_environment_only_if_it_fits(
     assert "dough is not installed" in differs.reason or "mlflow 3" in differs.reason
 
 
+def test_the_running_environment_is_the_last_resort_where_nothing_serves_yet(
+    make_model: MakeModel, tmp_path: Path
+) -> None:
+    def auto(*, or_local: bool) -> Interpreter:
+        return asyncio.run(
+            prepare(
+                make_model("mlflow==3.1.4\nnowhere==1.0\n"),
+                mode="auto",
+                cache_dir=tmp_path / "cache",
+                on_progress=print,
+                or_local=or_local,
+            )
+        )
+
+    with pytest.raises(EnvironmentError_, match="nowhere"):
+        auto(or_local=False)
+    instead = auto(or_local=True)
+    assert (instead.python, instead.isolated) == (Path(sys.executable), False)
+    assert "nowhere" in instead.notes[0]
+    assert "--env isolated" in instead.notes[1]
+
+
 def test_local_takes_the_running_environment_and_says_what_it_lacks(
     make_model: MakeModel, tmp_path: Path
 ) -> None:
