@@ -151,13 +151,10 @@ async def _at(load: Load, concurrency: int, duration_s: float, pid: int) -> dict
     await _quiet(pid)
     calibration_ms = machine.calibrate_ms()
     tally = Tally()
-    busy, mine, theirs, began = _clocks(pid)
+    spent = Spent(pid)
     await load.run_closed(concurrency, duration_s, tally)
-    busy_after, mine_after, theirs_after, ended = _clocks(pid)
-    seconds = ended - began
-    server_cpu_s = theirs_after - theirs
-    generator_cpu_s = mine_after - mine
-    foreign_s = busy_after - busy - server_cpu_s - generator_cpu_s
+    cores = spent.cores()
+    seconds = spent.seconds()
     memory = slots_memory(pid)
     latency = tally.latency
     return {
@@ -168,10 +165,8 @@ async def _at(load: Load, concurrency: int, duration_s: float, pid: int) -> dict
         "errors": dict(tally.errors),
         "p50_ms": round(latency.percentile(50) * 1e3, 3) if latency.total else None,
         "p99_ms": round(latency.percentile(99) * 1e3, 3) if latency.total else None,
-        "server_cpu_us": round(server_cpu_s / max(1, tally.good) * 1e6, 1),
-        "server_cores": round(server_cpu_s / seconds, 2),
-        "generator_cores": round(generator_cpu_s / seconds, 2),
-        "foreign_cores": round(max(0.0, foreign_s / seconds), 3),
+        "server_cpu_us": round(cores["server_cores"] * seconds / max(1, tally.good) * 1e6, 1),
+        **{name: round(share, 3) for name, share in cores.items()},
         "calibration_ms": calibration_ms,
         "pss_mb": round(sum(p["pss_mb"] for p in memory), 1),
         "rss_mb": round(sum(p["rss_mb"] for p in memory), 1),
@@ -184,11 +179,9 @@ async def _at(load: Load, concurrency: int, duration_s: float, pid: int) -> dict
 async def _quiet(pid: int) -> None:
     """Wait a little while others use the machine; what they use meanwhile is recorded anyway."""
     for _ in range(_QUIET_TRIES):
-        busy, mine, theirs, began = _clocks(pid)
+        spent = Spent(pid)
         await asyncio.sleep(_QUIET_S)
-        busy_after, mine_after, theirs_after, ended = _clocks(pid)
-        foreign_s = busy_after - busy - (mine_after - mine) - (theirs_after - theirs)
-        if foreign_s / (ended - began) < _QUIET_CORES:
+        if spent.cores()["foreign_cores"] < _QUIET_CORES:
             return
 
 
@@ -198,5 +191,31 @@ def _batch_mean(tally: Tally) -> float | None:
     return round(sum(n * c for n, c in sizes.items()) / total, 2) if total else None
 
 
-def _clocks(pid: int) -> tuple[float, float, float, float]:
-    return machine_busy_s(), process_time(), tree_cpu_s(pid), perf_counter()
+class Spent:
+    """Processor time from now on: the server's, this process's, everybody else's.
+
+    Args:
+        pid: of the server; its descendants count as it.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._before = self._read()
+
+    def _read(self) -> tuple[float, float, float, float]:
+        return machine_busy_s(), process_time(), tree_cpu_s(self._pid), perf_counter()
+
+    def seconds(self) -> float:
+        """Wall-clock seconds since the start."""
+        return perf_counter() - self._before[3]
+
+    def cores(self) -> dict[str, float]:
+        """Cores used on average since the start."""
+        busy, mine, theirs, seconds = (
+            after - before for after, before in zip(self._read(), self._before, strict=True)
+        )
+        return {
+            "server_cores": theirs / seconds,
+            "generator_cores": mine / seconds,
+            "foreign_cores": max(0.0, busy - mine - theirs) / seconds,
+        }

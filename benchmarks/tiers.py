@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.cell import Spent
 from benchmarks.cgroup import limited
+from benchmarks.compare import fill
 from benchmarks.cores import Cores
 from benchmarks.models.cache import ONE_THREAD, ROOT, ensure, model_path
 from benchmarks.run import PACKAGES
@@ -31,6 +33,10 @@ from pelton.bench.tally import Tally
 from pelton.errors import PeltonError
 from pelton.tiers import GB, SIZES, TIERS, Tier
 
+RESULTS: Final = ROOT / "benchmarks" / "tiers.json"
+PAGE: Final = ROOT / "docs" / "capacity.md"
+BEGIN: Final = "<!-- tiers:begin -->"
+END: Final = "<!-- tiers:end -->"
 _SHARE: Final = 0.55  # of a slot's budget that the model itself takes
 _CALLERS_PER_SLOT: Final = 4
 _BODIES: Final = 64
@@ -88,7 +94,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--fork", choices=("auto", "off"), default="auto", help="off: no slot shares memory"
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "tiers.json")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--docs", action="store_true", help="write the table into docs/capacity.md")
     parsed = parser.parse_args(argv)
     cores = Cores.divide("shared")
     cores.pin_generator()
@@ -126,6 +133,8 @@ def main(argv: list[str]) -> int:
     }
     parsed.out.write_text(json.dumps(result, indent=1) + "\n")
     print(table(result))
+    if parsed.docs:
+        PAGE.write_text(fill(PAGE.read_text(), table(result), BEGIN, END))
     return 0 if all(_is_proved(row) for row in measured if row["slots"]) else 1
 
 
@@ -160,7 +169,9 @@ async def _measure(
                 callers = row.slots * _CALLERS_PER_SLOT
                 await load.run_closed(callers, 3.0, Tally())
                 tally = Tally()
+                spent = Spent(child.pid)
                 await load.run_closed(callers, duration_s, tally)
+                cores_used = spent.cores()
                 load.close()
             memory = slots_memory(child.pid)
             kills = limit.kills() if limit else 0
@@ -183,6 +194,7 @@ async def _measure(
         "rss_slot_mb": max(p["rss_mb"] for p in workers),
         "pss_mb": round(sum(p["pss_mb"] for p in memory), 1),
         "kernel_kills": kills,
+        "foreign_cores": round(cores_used["foreign_cores"], 2),
     }
 
 
@@ -204,11 +216,11 @@ def table(result: dict[str, Any]) -> str:
         "| requests/s | p50 / p99 ms | failed | start |"
     )
     lines = [head, "|" + "---|" * 12]
-    not_run = []
+    not_run: dict[tuple[str, str], list[str]] = {}
     for row in result["rows"]:
         name = f"| {row['type']} | {row['size']} |"
         if not row["slots"]:
-            not_run.append(f"{row['type']} {row['size']} ({row['note']})")
+            not_run.setdefault((row["note"], row["type"]), []).append(row["size"])
         elif "failed_to_start" in row:
             why = row["failed_to_start"].splitlines()[-1][:200]
             lines.append(f"{name} {row['slots']} | did not start: {why} |" + " |" * 8)
@@ -224,6 +236,7 @@ def table(result: dict[str, Any]) -> str:
             )
     about = result["machine"]
     versions = about["versions"]
+    foreign = max((row.get("foreign_cores", 0.0) for row in result["rows"]), default=0.0)
     limits = any(row.get("limit_mb") for row in result["rows"])
     lines += [
         "",
@@ -231,7 +244,18 @@ def table(result: dict[str, Any]) -> str:
         f"{versions.get('pelton')}, mlflow {versions.get('mlflow')}, Python {about['python']}; "
         f"{result['cores']}; closed loop of {_CALLERS_PER_SLOT} callers a slot; "
         + ("slots x budget enforced by a control group; " if limits else "no control group; ")
-        + f"fork {result['fork']}; {about['taken_at'][:10]}, `make bench-tiers`.",
-        "Not run: " + "; ".join(not_run) + ".",
+        + f"fork {result['fork']}; other programs used up to {foreign} cores meanwhile; "
+        f"{about['taken_at'][:10]}, `make bench-tiers`.",
+        "",
+        f"Not run: {_reasons(not_run)}.",
     ]
     return "\n".join(lines)
+
+
+def _reasons(not_run: dict[tuple[str, str], list[str]]) -> str:
+    """Gather what was not run by why; a type whose every size is out is named once."""
+    by_reason: dict[str, list[str]] = {}
+    for (why, name), sizes in not_run.items():
+        missing = name if len(sizes) == len(SIZES) else f"{name} {' and '.join(sizes)}"
+        by_reason.setdefault(why, []).append(missing)
+    return "; ".join(f"{', '.join(names)} ({why})" for why, names in by_reason.items())

@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from benchmarks import compare
+from benchmarks import compare, tiers
 from benchmarks.scenario import SCENARIOS
+
+from pelton.tiers import GB
 
 
 def cell(
@@ -107,6 +109,24 @@ def test_the_readmes_table_is_replaced_and_nothing_else() -> None:
 def test_a_readme_without_a_place_for_it_is_left_alone(readme: str) -> None:
     with pytest.raises(ValueError, match="has no"):
         compare.fill(readme, "new")
+
+
+def test_the_capacity_page_shows_the_tiers_that_are_kept() -> None:
+    page = tiers.PAGE.read_text()
+    kept = json.loads(tiers.RESULTS.read_text())
+    assert compare.fill(page, tiers.table(kept), tiers.BEGIN, tiers.END) == page
+
+
+def test_a_machine_carries_what_fits_and_says_why_not_the_rest() -> None:
+    rows = {(row.tier.name, row.size): row for row in tiers.rows(24 * GB)}
+    assert rows["CPU", "Small"].slots == 4
+    assert rows["CPU", "Medium"].slots == 0
+    assert rows["CPU", "Medium"].why_not == "8 x 4 GB = 32 GB, here are 24 GB"
+    assert rows["CPU_MEDIUM", "Small"].slots == 3
+    assert str(rows["CPU_MEDIUM", "Small"].why_not).startswith("reduced: 4 x 8 GB = 32 GB")
+    assert rows["CPU_MEDIUM", "Large"].slots == 0
+    assert rows["GPU_SMALL", "Small"].slots == 0
+    assert all(row.slots * row.tier.slot_bytes <= 24 * GB for row in rows.values())
 
 
 def test_the_readme_shows_the_results_that_are_kept() -> None:
