@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 from tests.e2e.endpoint import environment, until
+from tests.zoo.store import REPOSITORY
 
 TOOLS = {"buildah": "buildah", "mmdebstrap": "mmdebstrap", "newuidmap": "uidmap", "unshare": ""}
 """What is needed, and the Debian package that has it."""
@@ -56,7 +57,14 @@ class Store:
             f'[storage]\ndriver = "{driver}"\ngraphroot = "{folder}/graph"\n'
             f'runroot = "{folder}/run"\n'
         )
+        # The sources as they are now: layers of other ones would be other layers.
+        sources = folder / "sources"
+        for part in ("runtime", "kernels"):
+            shutil.copytree(REPOSITORY / part, sources / part)
+        for part in ("Dockerfile.cpu", "Dockerfile.gpu"):
+            shutil.copyfile(REPOSITORY / part, sources / part)
         self.variables = environment(
+            PYTHONPATH=f"{sources}/runtime:{sources}/kernels",
             BUILDAH_ISOLATION="chroot",
             CONTAINERS_STORAGE_CONF=str(configuration),
             STORAGE_DRIVER=driver,
