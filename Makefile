@@ -62,6 +62,9 @@ image-test: .venv/dev ## build and run a container image without a container eng
 bench: .venv/dev ## measure against `mlflow models serve` and peers
 	$(RUN) -m benchmarks run
 
+bench-tiers: .venv/dev ## prove every workload type's memory budget that fits this machine
+	$(RUN) -m benchmarks tiers --docs
+
 docs: .venv/dev ## write the generated pages
 	$(RUN) -m pelton.settings > docs/configuration.md
 	$(RUN) -m pelton.lifecycle > docs/lifecycle.md
