@@ -16,7 +16,7 @@ Serve = Callable[..., Endpoint]
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    """A command that is run in this process sets up logging for good; the next test must not care."""
+    """Undo the logging that a command sets up when a test runs it in this process."""
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
     yield

@@ -36,7 +36,8 @@ def recordings(models: Iterable[str]) -> dict[str, Recording]:
     if any(not place.exists() for place in places.values()):
         with locked(CACHE / "lock"):
             missing = [model for model, place in places.items() if not place.exists()]
-            _record({model: places[model] for model in missing})
+            if missing:  # another process may have recorded them while this one waited
+                _record({model: places[model] for model in missing})
     return {model: _read(place) for model, place in places.items()}
 
 
