@@ -47,6 +47,7 @@ def resolve(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | N
     Raises:
         ConfigError: an unknown key (with the nearest known one), or a value that cannot be read.
     """
+    environ = without_kubernetes(environ)
     known = {option.name: option for option in options()}
     in_file, file_name = _read_file(file, known)
     _reject_unknown_variables(environ, known)
@@ -115,6 +116,20 @@ def _read_file(file: Path | None, known: Mapping[str, Option]) -> tuple[dict[str
 
 # Variables with our prefix that are no settings: PELTON_CONFIG names the file.
 _OTHER_VARIABLES = {"PELTON_CONFIG", "PELTON_MODEL"}
+
+
+# What Kubernetes sets in every container of a namespace that has a Service called "pelton".
+_KUBERNETES = re.compile(r"^PELTON_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)$")
+
+
+def without_kubernetes(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables without those that Kubernetes makes of a Service's name."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not _KUBERNETES.match(name)
+        and not (name == "PELTON_PORT" and value.startswith(("tcp://", "udp://", "sctp://")))
+    }
 
 
 def _reject_unknown_variables(environ: Mapping[str, str], known: Mapping[str, Option]) -> None:

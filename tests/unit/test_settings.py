@@ -155,3 +155,21 @@ def test_values_that_cannot_be_are_refused(flags: dict[str, str], message: str) 
 def test_settings_are_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         _resolve().settings.http.port = 1  # type: ignore[misc]
+
+
+def test_what_kubernetes_makes_of_a_service_called_pelton_is_no_setting() -> None:
+    environ = {
+        "PELTON_SERVICE_HOST": "10.0.0.7",
+        "PELTON_SERVICE_PORT": "8080",
+        "PELTON_SERVICE_PORT_HTTP": "8080",
+        "PELTON_PORT": "tcp://10.0.0.7:8080",
+        "PELTON_PORT_8080_TCP": "tcp://10.0.0.7:8080",
+        "PELTON_PORT_8080_TCP_ADDR": "10.0.0.7",
+        "PELTON_TIMEOUT": "7",
+    }
+
+    resolved = resolve({}, environ, None)
+
+    assert resolved.settings.http.port == 8080
+    assert resolved.sources["port"] == "default"
+    assert resolved.settings.admission.timeout == 7.0
