@@ -80,6 +80,17 @@ def test_killed_fork_server_is_replaced(faulty_endpoint: ServeFaults) -> None:
     assert endpoint.fork_server() != fork_server
 
 
+def test_stopped_fork_server_is_replaced(faulty_endpoint: ServeFaults) -> None:
+    endpoint = faulty_endpoint("--concurrency", "1")
+    os.kill(endpoint.fork_server(), signal.SIGSTOP)
+    endpoint.until_log("forkserver.stopped")
+
+    os.kill(endpoint.worker(), signal.SIGKILL)
+    endpoint.until_log("forkserver.lost")
+
+    assert endpoint.do("none").status_code == 200
+
+
 def test_workers_are_replaced_without_forking(faulty_endpoint: ServeFaults) -> None:
     endpoint = faulty_endpoint("--concurrency", "1", "--fork", "off")
 

@@ -68,6 +68,11 @@ class Libraries:
                 warm.stop()
                 del self._warm[key]
 
+    def end_stopped(self) -> None:
+        """End those that a signal has stopped."""
+        for warm in self._warm.values():
+            warm.end_if_stopped()
+
     async def end(self) -> None:
         """End all and return once they are gone."""
         ending = list(self._warm.values())

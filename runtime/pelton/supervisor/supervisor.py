@@ -191,6 +191,10 @@ class Supervisor(Revisions):
                     worker.kill(verdict)
                 else:
                     worker.ping()
+            for pool in [r.pool for r in self.revisions() if r.pool is not None]:
+                if pool.template is not None:
+                    pool.template.end_if_stopped()
+            self._libraries.end_stopped()
 
     async def _watch_memory(self) -> None:
         """Keep every worker within its budget, and the machine out of the kernel's hands."""

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+from pelton import platform
 from pelton.channel import frames
 from pelton.channel.messages import Kind, LoadSpec, json_frame, read_json
 from pelton.errors import BudgetExceeded, LoadFailed, ModelError, WorkerCrashed
@@ -96,6 +97,12 @@ class Template:
         """End it while it loads: it takes more memory than it may."""
         self._failure = BudgetExceeded(reason)
         self.process.kill()
+
+    def end_if_stopped(self) -> None:
+        """End it if a signal has stopped it: it would never fork; another takes its place."""
+        if self.is_alive and platform.is_stopped(self.process.pid):
+            log.warning("forkserver.stopped %s", kv(worker=self.process.name))
+            self.process.kill()
 
     def stop(self) -> None:
         """End it; workers forked from it go on."""
