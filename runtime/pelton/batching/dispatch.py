@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -81,30 +81,40 @@ class Lane:
         self._on_idle = on_idle
         self._notify_idle()
 
-    def answered(self, id: int, answer: Answer | None) -> None:
-        """Take an answer from the worker; ``None`` acknowledges a cancellation."""
-        entry = self._running.pop(id, None)
-        if entry is None:
+    def answered(self, answers: Iterable[tuple[int, Answer | None]]) -> None:
+        """Take answers that came together; ``None`` acknowledges a cancellation.
+
+        The slot gets its next batch before the callers get their answers, so that it works while
+        those are written.
+        """
+        dispatcher = self._dispatcher
+        ended = [
+            (entry, answer)
+            for id, answer in answers
+            if (entry := self._running.pop(id, None)) is not None
+        ]
+        if not ended:
             return
-        now = self._dispatcher.clock()
-        if entry.is_done:
-            self._dispatcher.wheel.remove(entry)
-        elif answer is None:
-            error = DeadlineExceeded("The request was cancelled.", stage=Stage.RUNNING.value)
-            self._dispatcher.end(entry, None, error)
-        else:
-            self._dispatcher.end(entry, answer)
-        if self._running:
-            # The last one that anybody waited for may have been answered after another's deadline.
-            if self._earliest <= now:
-                self.expired()
-        else:
-            self._dispatcher.batch_done(len(self._batch), now - self._started_at)
+        now = dispatcher.clock()
+        is_through = not self._running
+        if is_through:
+            dispatcher.batch_done(len(self._batch), now - self._started_at)
             self._batch = []
             if self.is_open:
-                self._dispatcher.pull(self)
+                dispatcher.pull(self)
+        for entry, answer in ended:
+            if entry.stage is Stage.DONE:
+                dispatcher.wheel.remove(entry)
+            elif answer is None:
+                error = DeadlineExceeded("The request was cancelled.", stage=Stage.RUNNING.value)
+                dispatcher.end(entry, None, error)
             else:
-                self._notify_idle()
+                dispatcher.end(entry, answer)
+        if is_through:
+            self._notify_idle()
+        elif self._earliest <= now:
+            # The last one that anybody waited for may have been answered after another's deadline.
+            self.expired()
 
     def fail(self, error: PeltonError) -> None:
         """End everything in the slot with ``error``: the worker is gone."""
@@ -124,8 +134,9 @@ class Lane:
         self._is_cancelled = False
         self._started_at = now
         self._earliest = min([entry.deadline for entry in batch])
+        running = Stage.RUNNING
         for entry in batch:
-            entry.stage = Stage.RUNNING
+            entry.stage = running
             entry.started_at = now
             entry.lane = self
             self._running[entry.id] = entry
@@ -163,6 +174,7 @@ class Dispatcher:
         self._queue: deque[Entry] = deque()
         self._queued = 0
         self._queued_bytes = 0
+        self._drained_per_s = 0.0  # 0 is unknown
         self._lanes: dict[Lane, None] = {}
         # A stack: few busy workers keep their caches warm, and the rest can be retired.
         self._idle: dict[Lane, None] = {}
@@ -186,7 +198,15 @@ class Dispatcher:
         """
         if self._refuse is not None:
             raise self._refuse()
-        if len(self._idle) > self._queued:  # as `decide` would find, for the common case
+        # The common cases, as `decide` finds them.
+        queued = self._queued
+        if len(self._idle) > queued:
+            return
+        if (
+            queued < self._limits.queue_limit
+            and self._queued_bytes < self._limits.queue_limit_bytes
+            and queued + 1 <= self._drained_per_s * (deadline - self.clock())
+        ):
             return
         load = self.load()
         refusal = self._limits.decide(load, deadline - self.clock())
@@ -254,6 +274,7 @@ class Dispatcher:
         """Add a slot; it pulls at once."""
         lane = Lane(self, slot, limits)
         self._lanes[lane] = None
+        self._measure_pace()
         self.pull(lane)
         return lane
 
@@ -261,6 +282,7 @@ class Dispatcher:
         """A lane has closed."""
         self._lanes.pop(lane, None)
         self._idle.pop(lane, None)
+        self._measure_pace()
 
     def pull(self, lane: Lane) -> None:
         """Give a free lane the next batch, or remember it as idle."""
@@ -303,6 +325,10 @@ class Dispatcher:
         """Learn from a batch; its lane calls it."""
         self.pace.observe(seconds, requests)
         self.cost.observe(requests, seconds)
+        self._measure_pace()
+
+    def _measure_pace(self) -> None:
+        self._drained_per_s = self.pace.drained_per_s(len(self._lanes)) or 0.0
 
     def _left(self, entry: Entry) -> None:
         self._queued -= 1
@@ -345,7 +371,7 @@ class Dispatcher:
             queued=self._queued,
             queued_bytes=self._queued_bytes,
             idle_slots=len(self._idle),
-            drained_per_s=self.pace.drained_per_s(len(self._lanes)),
+            drained_per_s=self._drained_per_s or None,
         )
 
     def statistics(self) -> QueueStatistics:
@@ -356,5 +382,5 @@ class Dispatcher:
             running=sum(1 for lane in self._lanes if lane.is_busy),
             lanes=len(self._lanes),
             idle=len(self._idle),
-            drained_per_s=self.pace.drained_per_s(len(self._lanes)),
+            drained_per_s=self._drained_per_s or None,
         )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pelton.errors import InternalError, PeltonError
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from pelton.batching.dispatch import Lane
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a worker answered.
 
     Attributes:
@@ -97,7 +95,7 @@ class Entry:
         self.queued_at = 0.0
         self.started_at = 0.0
         self.done_at = 0.0
-        self._on_done = on_done
+        self._on_done: Callable[[Entry], None] | None = on_done
 
     @property
     def is_done(self) -> bool:
@@ -110,11 +108,12 @@ class Entry:
         Raises:
             InternalError: it has ended already.
         """
-        if self.stage is Stage.DONE:
+        on_done, self._on_done = self._on_done, None  # its owner and it refer to each other
+        if on_done is None:
             raise InternalError(f"Entry {self.id} was ended twice. This is a bug.")
         self.stage = Stage.DONE
         self.answer = answer
         self.error = error
         self.done_at = now
         self.body = b""
-        self._on_done(self)
+        on_done(self)

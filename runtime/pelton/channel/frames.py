@@ -45,16 +45,19 @@ def encode_header(frame: Frame) -> bytes:
     Raises:
         FrameError: the frame is too large for its length fields.
     """
-    payload = len(frame.meta) + len(frame.body)
-    if payload > MAX_PAYLOAD_BYTES or len(frame.meta) > 0xFFFF:
+    kind, id, meta, body, flags = frame
+    meta_bytes = len(meta)
+    payload = meta_bytes + len(body)
+    if payload > MAX_PAYLOAD_BYTES or meta_bytes > 0xFFFF:
         raise FrameError(f"A frame of {payload} bytes does not fit. This is a bug.")
-    return HEADER.pack(payload, frame.kind, frame.flags, len(frame.meta), frame.id)
+    return HEADER.pack(payload, kind, flags, meta_bytes, id)
 
 
 def encode(frame: Frame) -> list[bytes | bytearray | memoryview]:
     """Return the buffers to write, one after the other; large bodies are not copied."""
-    head = encode_header(frame) + frame.meta
-    return [head, frame.body] if len(frame.body) else [head]
+    _, _, meta, body, _ = frame
+    head = encode_header(frame) + meta
+    return [head, body] if len(body) else [head]
 
 
 class FrameReader:

@@ -22,6 +22,7 @@ Worker to server::
 
 from __future__ import annotations
 
+import functools
 import json
 import struct
 from collections.abc import Mapping
@@ -108,6 +109,9 @@ class LoadSpec:
         return cls(**read_json(frame))
 
 
+# Packing an integer is faster than a member of an enumeration.
+_REQUEST: Final = int(Kind.REQUEST)
+_ANSWER: Final = int(Kind.ANSWER)
 _REQUEST_META: Final = struct.Struct("<d?")
 
 
@@ -122,14 +126,24 @@ def request_frame(
     """Return one request of a batch; ``deadline`` is in seconds of the monotonic clock."""
     meta = _REQUEST_META.pack(deadline, content_type is not None)
     if content_type:
-        meta += content_type.encode("latin-1")
-    return Frame(Kind.REQUEST, id, meta, body, LAST if last else 0)
+        meta += _latin(content_type)
+    return Frame(_REQUEST, id, meta, body, LAST if last else 0)
+
+
+@functools.lru_cache(maxsize=64)
+def _latin(text: str) -> bytes:
+    return text.encode("latin-1")
+
+
+@functools.lru_cache(maxsize=64)
+def _text(latin: bytes) -> str:
+    return latin.decode("latin-1")
 
 
 def read_request(frame: Frame) -> tuple[float, str | None]:
     """Return (deadline, content type) of a REQUEST frame; no content type is ``None``."""
     deadline, has_type = _REQUEST_META.unpack_from(frame.meta)
-    return deadline, frame.meta[_REQUEST_META.size :].decode("latin-1") if has_type else None
+    return deadline, _text(frame.meta[_REQUEST_META.size :]) if has_type else None
 
 
 class AnswerMeta(NamedTuple):
@@ -163,15 +177,13 @@ def answer_frame(
     packed = _ANSWER_META.pack(
         meta.status, meta.path, meta.batch_size, meta.decode_s, meta.predict_s, meta.encode_s
     )
-    return Frame(
-        Kind.ANSWER, id, packed + meta.media_type.encode("latin-1"), body, LAST if last else 0
-    )
+    return Frame(_ANSWER, id, packed + _latin(meta.media_type), body, LAST if last else 0)
 
 
 def read_answer(frame: Frame) -> AnswerMeta:
     """Return the metadata of an ANSWER frame."""
     status, path, batch_size, decode_s, predict_s, encode_s = _ANSWER_META.unpack_from(frame.meta)
-    media_type = frame.meta[_ANSWER_META.size :].decode("latin-1")
+    media_type = _text(frame.meta[_ANSWER_META.size :])
     return AnswerMeta(status, media_type, decode_s, predict_s, encode_s, batch_size, path)
 
 

@@ -12,11 +12,11 @@ import os
 import string
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import quote
 
 from pelton.batching.dispatch import Dispatcher
-from pelton.batching.entry import Entry
+from pelton.batching.entry import Answer, Entry
 from pelton.deadline import deadline_after
 from pelton.errors import ClientDisconnected, PayloadTooLarge, PeltonError
 from pelton.frontend.problems import Response, problem
@@ -108,8 +108,13 @@ class Exchange:
         response = problem(error)
         total_s = time.monotonic() - self.started
         self._desk.record(self, response.status, error.code.lower(), len(response.body), total_s)
-        response.headers.extend(self._common_headers(response, total_s))
-        return response
+        common = _COMMON_HEAD % (
+            len(response.body),
+            self.request_id.encode("latin-1"),
+            total_s * 1000,
+            _header(self._desk.served.served_entity_name),
+        )
+        return response._replace(head=response.head + common)
 
     def _done(self, entry: Entry) -> None:
         on_response, self._on_response = self._on_response, None
@@ -124,37 +129,48 @@ class Exchange:
         assert answer is not None
         total_s = entry.done_at - self.started
         outcome = "ok" if answer.status < 400 else "model_error"
-        self._desk.record(self, answer.status, outcome, len(answer.body), total_s, entry)
-        response = Response(
-            answer.status, [(b"content-type", answer.media_type.encode("latin-1"))], answer.body
+        body = answer.body
+        desk = self._desk
+        desk.record(self, answer.status, outcome, len(body), total_s, entry)
+        head = _ANSWER_HEAD % (
+            _latin(answer.media_type),
+            len(body),
+            self.request_id.encode("latin-1"),
+            (entry.started_at - entry.queued_at) * 1000,
+            answer.decode_s * 1000,
+            answer.predict_s * 1000,
+            answer.encode_s * 1000,
+            answer.batch_size,
+            total_s * 1000,
+            _header(desk.served.served_entity_name),
         )
-        response.headers.extend(self._common_headers(response, total_s))
-        on_response(response)
+        on_response(Response(answer.status, head, body))
 
-    def _common_headers(self, response: Response, total_s: float) -> list[tuple[bytes, bytes]]:
-        timing = f"total;dur={total_s * 1000:.3f}"
-        entry = self.entry
-        if entry is not None and entry.answer is not None:
-            answer = entry.answer
-            timing = (
-                f"queue;dur={(entry.started_at - entry.queued_at) * 1000:.3f},"
-                f" decode;dur={answer.decode_s * 1000:.3f},"
-                f" predict;dur={answer.predict_s * 1000:.3f},"
-                f" encode;dur={answer.encode_s * 1000:.3f},"
-                f' batch;desc="{answer.batch_size}", {timing}'
-            )
-        return [
-            (b"content-length", str(len(response.body)).encode()),
-            (b"x-request-id", self.request_id.encode("latin-1")),
-            (b"server-timing", timing.encode()),
-            (b"served-model-name", _header(self._desk.served.served_entity_name)),
-        ]
+
+_COMMON_HEAD: Final = (
+    b"content-length: %d\r\nx-request-id: %b\r\nserver-timing: total;dur=%.3f\r\n"
+    b"served-model-name: %b\r\n"
+)
+_ANSWER_HEAD: Final = (
+    b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n"
+    b"server-timing: queue;dur=%.3f, decode;dur=%.3f, predict;dur=%.3f, encode;dur=%.3f,"
+    b' batch;desc="%d", total;dur=%.3f\r\n'
+    b"served-model-name: %b\r\n"
+)
+
+
+@functools.lru_cache(maxsize=64)
+def _latin(text: str) -> bytes:
+    return text.encode("latin-1")
 
 
 @functools.lru_cache(maxsize=64)
 def _header(text: str) -> bytes:
     """Return text as a header's value; what a header cannot hold is percent-encoded."""
     return quote(text, safe=string.punctuation + " ").encode()
+
+
+_NO_ANSWER: Final = Answer(0, "", b"", batch_size=0, path="none")
 
 
 class Desk:
@@ -208,15 +224,17 @@ class Desk:
         entry: Entry | None = None,
     ) -> None:
         """Count and log one finished request."""
-        queue_s = decode_s = predict_s = encode_s = 0.0
-        batch, worker, path = 0, "", "none"
-        if entry is not None and entry.answer is not None:
-            answer = entry.answer
+        answer = None if entry is None else entry.answer
+        queue_s = 0.0
+        if answer is None:
+            answer = _NO_ANSWER
+        else:
+            assert entry is not None
             queue_s = entry.started_at - entry.queued_at
-            decode_s, predict_s, encode_s = answer.decode_s, answer.predict_s, answer.encode_s
-            batch, worker, path = answer.batch_size, answer.worker, answer.path
-            self.metrics.predicted(queue_s, predict_s, batch)
-        self.metrics.answered(status, outcome, path, total_s)
+            self.metrics.predicted(queue_s, answer.predict_s, answer.batch_size)
+        self.metrics.answered(status, outcome, answer.path, total_s)
+        if not self.access_log.enabled:
+            return
         self.access_log.add(
             Access(
                 exchange.request_id,
@@ -225,12 +243,12 @@ class Desk:
                 outcome,
                 total_s,
                 queue_s,
-                decode_s,
-                predict_s,
-                encode_s,
-                batch,
-                worker,
-                path,
+                answer.decode_s,
+                answer.predict_s,
+                answer.encode_s,
+                answer.batch_size,
+                answer.worker,
+                answer.path,
                 exchange.bytes_in,
                 bytes_out,
             )

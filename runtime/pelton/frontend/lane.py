@@ -8,7 +8,7 @@ is uvicorn's and Starlette's. What both ways share is ``exchange``; one suite te
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -39,6 +39,8 @@ class LaneProtocol(HttpToolsProtocol):
     _is_in_head = False
     _head_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
+    _idle_since = 0.0  # on the loop's clock; 0 while it is not idle
+    _default_head: ClassVar[tuple[Any, bytes]] = (None, b"")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for a first request no longer than for a next one."""
@@ -46,6 +48,28 @@ class LaneProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
+
+    def wait_for_next(self) -> None:
+        """The request is answered: read the next one, or wait for it."""
+        if self.pipeline:
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+
+    def close_if_idle(self) -> None:
+        """Close the connection if it waits for too long; in place of a timer each."""
+        if self._idle_since and self.loop.time() - self._idle_since > self.timeout_keep_alive:
+            self.timeout_keep_alive_handler()
+
+    def default_head(self) -> bytes:
+        """Return the header lines that every answer has (the date)."""
+        pairs = self.server_state.default_headers
+        if pairs is not self._default_head[0]:  # renewed each second
+            head = b"".join([b"%b: %b\r\n" % pair for pair in pairs])
+            type(self)._default_head = (pairs, head)
+        return self._default_head[1]
 
     def on_message_begin(self) -> None:
         """Begin a request; its ASGI scope is made only if it goes that way."""
@@ -73,6 +97,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come; what is not there yet must not take for ever."""
+        self._idle_since = 0.0
         super().data_received(data)
         if self._is_in_head or self._head_bytes:
             self._limit_head(len(data))
@@ -236,24 +261,17 @@ class _Invocation:
         self.response_complete = True
         if transport.is_closing():
             return
-        announced = False
-        lines = [STATUS_LINE[response.status]]
-        for name, value in protocol.server_state.default_headers:  # the date
-            lines += (name, b": ", value, b"\r\n")
-        for name, value in response.headers:
-            lines += (name, b": ", value, b"\r\n")
-            if name == b"connection" and value == b"close":
-                self.keep_alive = False
-                announced = True
-        if not (self.keep_alive or announced):
-            lines.append(b"connection: close\r\n")
-        lines.append(b"\r\n")
-        body = response.body
+        status, head, body, close = response
+        end = b"\r\n"
+        if close:
+            self.keep_alive = False
+        elif not self.keep_alive:
+            end = b"connection: close\r\n\r\n"
+        lines = (STATUS_LINE[status], protocol.default_head(), head, end)
         if len(body) > HIGH_WATER_LIMIT:
             transport.writelines([b"".join(lines), body])
         else:
-            lines.append(bytes(body))
-            transport.write(b"".join(lines))
+            transport.write(b"".join((*lines, body)))
         if self.is_complete:
             self._close_if_done()
         else:  # the client is still sending: throw that away for a while
@@ -261,7 +279,7 @@ class _Invocation:
 
     def _close_if_done(self) -> None:
         if self.keep_alive:
-            self._protocol.on_response_complete()
+            self._protocol.wait_for_next()
         else:
             self._protocol.transport.close()
 

@@ -17,11 +17,25 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Response(NamedTuple):
-    """An HTTP answer; ``body`` may be a view of a larger buffer."""
+    """An HTTP answer.
+
+    Attributes:
+        status: its status.
+        head: its header lines as they go out, each with its CRLF.
+        body: may be a view of a larger buffer.
+        close: whether the connection ends with it; a header says so already.
+    """
 
     status: int
-    headers: Headers
+    head: bytes
     body: bytes | bytearray | memoryview
+    close: bool = False
+
+    @property
+    def headers(self) -> Headers:
+        """The header lines as (name, value)."""
+        pairs = (line.partition(b": ") for line in self.head.split(b"\r\n")[:-1])
+        return [(name, value) for name, _, value in pairs]
 
 
 _TABLE: Final[dict[type[errors.PeltonError], tuple[int, str]]] = {
@@ -58,18 +72,18 @@ def status_of(error: errors.PeltonError) -> tuple[int, str]:
 def problem(error: errors.PeltonError) -> Response:
     """Return the answer for an error: JSON with ``error_code`` and ``message``."""
     status, error_code = status_of(error)
-    headers: Headers = []
+    response = json_response(status, error_code, str(error))
+    head = response.head
     if status in (429, 503):
         retry_s = getattr(error, "retry_after_s", None)
-        headers.append((b"retry-after", str(max(1, round(retry_s or 1))).encode()))
-    if status in (408, 413) or isinstance(error, errors.Draining):
-        headers.append((b"connection", b"close"))
-    return json_response(status, error_code, str(error), headers)
+        head += b"retry-after: %d\r\n" % max(1, round(retry_s or 1))
+    close = status in (408, 413) or isinstance(error, errors.Draining)
+    if close:
+        head += b"connection: close\r\n"
+    return response._replace(head=head, close=close)
 
 
-def json_response(
-    status: int, error_code: str, message: str, headers: Headers | None = None
-) -> Response:
+def json_response(status: int, error_code: str, message: str) -> Response:
     """Return an error answer in the form that Databricks' clients read."""
     body = json.dumps({"error_code": error_code, "message": message}).encode()
-    return Response(status, [(b"content-type", b"application/json"), *(headers or [])], body)
+    return Response(status, b"content-type: application/json\r\n", body)

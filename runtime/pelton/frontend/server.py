@@ -12,6 +12,8 @@ import uvicorn
 
 from pelton.errors import ConfigError
 
+_TICKS = 10  # uvicorn's, of 0.1 s, between two looks at idle connections
+
 
 def bind(host: str, port: int) -> socket.socket:
     """Return a listening-ready socket.
@@ -88,6 +90,14 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS == 0:
+            for connection in list(self.server_state.connections):
+                close_if_idle = getattr(connection, "close_if_idle", None)
+                if close_if_idle is not None:
+                    close_if_idle()
+        return await super().on_tick(counter)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield

@@ -39,6 +39,8 @@ from pelton.telemetry.logging import kv
 log = logging.getLogger("pelton.supervisor")
 
 STOP_GRACE_S = 5.0
+_ANSWER = int(Kind.ANSWER)
+_CANCELLED = PATHS.index("cancelled")
 
 OnChange = Callable[[str, WorkerState, WorkerEvent, WorkerState], None]
 
@@ -109,7 +111,7 @@ class WorkerHandle:
     async def open(self) -> None:
         """Open the channel and set the worker going."""
         self._channel = await ChannelClient.open(
-            self.process.sock, self._on_frame, self._channel_lost
+            self.process.sock, self._on_frames, self._channel_lost
         )
         if not self._forked:
             self._channel.send([self.spec.to_frame()])
@@ -211,11 +213,19 @@ class WorkerHandle:
 
     # What the worker says
 
-    def _on_frame(self, frame: frames.Frame) -> None:
+    def _on_frames(self, incoming: Sequence[frames.Frame]) -> None:
         self.last_heard = self._dispatcher.clock()
-        if frame.kind == Kind.ANSWER:
-            self._answer(frame)
-        elif frame.kind == Kind.CONNECTED:
+        answered: dict[Lane, list[tuple[int, Answer | None]]] = {}
+        for frame in incoming:
+            if frame.kind == _ANSWER:
+                self._answer(frame, answered)
+            else:
+                self._report(frame)
+        for lane, answers in answered.items():
+            lane.answered(answers)
+
+    def _report(self, frame: frames.Frame) -> None:
+        if frame.kind == Kind.CONNECTED:
             if self.state is WorkerState.SPAWNING:  # it may have been told to leave meanwhile
                 self.lifecycle.fire(WorkerEvent.CONNECTED)
         elif frame.kind == Kind.LOADED:
@@ -234,37 +244,42 @@ class WorkerHandle:
             report = read_json(frame)
             self._failure = failure(report)
 
-    def _answer(self, frame: frames.Frame) -> None:
-        meta = read_answer(frame)
-        body = frame.body
-        if not frame.flags & frames.LAST:
-            self._parts.setdefault(frame.id, bytearray()).extend(body)
+    def _answer(
+        self, frame: frames.Frame, answered: dict[Lane, list[tuple[int, Answer | None]]]
+    ) -> None:
+        """Add the answer that is complete with ``frame`` to those of its lane."""
+        _, id, _, body, flags = frame
+        if not flags & frames.LAST:
+            self._parts.setdefault(id, bytearray()).extend(body)
             return
-        if frame.id in self._parts:
-            whole = self._parts.pop(frame.id)
+        if id in self._parts:
+            whole = self._parts.pop(id)
             whole.extend(body)
             body = whole
-        lane = self._where.pop(frame.id, None)
+        lane = self._where.pop(id, None)
         if lane is None:
             return
-        path = PATHS[meta.path]
-        if path == "cancelled":
-            lane.answered(frame.id, None)
-            return
-        self.answered += 1
-        answer = Answer(
-            meta.status,
-            meta.media_type,
-            body,
-            meta.decode_s,
-            meta.predict_s,
-            meta.encode_s,
-            meta.batch_size,
-            path,
-            self.name,
-            self.revision,
-        )
-        lane.answered(frame.id, answer)
+        status, media_type, decode_s, predict_s, encode_s, batch_size, path = read_answer(frame)
+        answer = None
+        if path != _CANCELLED:
+            self.answered += 1
+            answer = Answer(
+                status,
+                media_type,
+                body,
+                decode_s,
+                predict_s,
+                encode_s,
+                batch_size,
+                PATHS[path],
+                self.name,
+                self.revision,
+            )
+        answers = answered.get(lane)
+        if answers is None:
+            answered[lane] = [(id, answer)]
+        else:
+            answers.append((id, answer))
 
     # Endings
 

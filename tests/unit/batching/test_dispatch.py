@@ -40,7 +40,7 @@ def test_answer_ends_its_entry_and_frees_the_slot(desk: Desk, clock: FakeClock) 
     lane = desk.dispatcher.open_lane(Puppet())
     entry = desk.submit()
     clock.advance(0.25)
-    lane.answered(entry.id, OK)
+    lane.answered([(entry.id, OK)])
     assert [entry] == desk.ended
     assert OK is entry.answer
     assert clock.now == entry.done_at
@@ -54,7 +54,7 @@ def test_waiting_entries_run_in_the_order_they_came(desk: Desk) -> None:
     lane = desk.dispatcher.open_lane(puppet)
     entries = [desk.submit() for _ in range(4)]
     for entry in entries:
-        lane.answered(entry.id, OK)
+        lane.answered([(entry.id, OK)])
     assert puppet.ids == [[1], [2], [3], [4]]
     assert desk.ended_ids == [1, 2, 3, 4]
 
@@ -75,7 +75,7 @@ def test_batch_is_bounded_by_bytes_but_takes_one_large_body(desk: Desk) -> None:
     lane = desk.dispatcher.open_lane(puppet, IN_FOURS)
     for _ in range(3):
         for entry in puppet.batches[-1]:
-            lane.answered(entry.id, OK)
+            lane.answered([(entry.id, OK)])
     assert puppet.ids == [[1, 2], [3], [4], [5]]
 
 
@@ -92,26 +92,26 @@ def test_slot_is_busy_until_the_whole_batch_is_answered(desk: Desk) -> None:
         desk.submit()
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, BatchLimits(requests=2))
-    lane.answered(1, OK)
+    lane.answered([(1, OK)])
     assert puppet.ids == [[1, 2]]
-    lane.answered(2, OK)
+    lane.answered([(2, OK)])
     assert puppet.ids == [[1, 2], [3]]
 
 
 def test_answer_for_an_unknown_id_changes_nothing(desk: Desk) -> None:
     lane = desk.dispatcher.open_lane(Puppet())
     entry = desk.submit()
-    lane.answered(99, OK)
+    lane.answered([(99, OK)])
     assert desk.ended == []
-    lane.answered(entry.id, OK)
-    lane.answered(entry.id, OK)
+    lane.answered([(entry.id, OK)])
+    lane.answered([(entry.id, OK)])
     assert desk.ended_ids == [1]
 
 
 def test_entry_cannot_end_twice(desk: Desk, clock: FakeClock) -> None:
     lane = desk.dispatcher.open_lane(Puppet())
     entry = desk.submit()
-    lane.answered(entry.id, OK)
+    lane.answered([(entry.id, OK)])
     with pytest.raises(InternalError, match="ended twice"):
         entry.finish(clock(), OK)
 
@@ -141,7 +141,7 @@ def test_expired_entry_is_dropped_when_the_batch_is_built(clock: FakeClock) -> N
     late = desk.submit(timeout_s=1.0)
     next_one = desk.submit()
     clock.now += 1.5  # no timer fires
-    lane.answered(first.id, OK)
+    lane.answered([(first.id, OK)])
     assert [[first.id], [next_one.id]] == puppet.ids
     assert isinstance(late.error, DeadlineExceeded)
 
@@ -159,7 +159,7 @@ def test_running_entry_is_answered_at_its_deadline_and_the_slot_interrupted(
     assert lane.is_busy, "the slot is free only when the worker says so"
     later = desk.submit()
     assert desk.dispatcher.statistics().queued == 1
-    lane.answered(entry.id, None)
+    lane.answered([(entry.id, None)])
     assert [[entry.id], [later.id]] == puppet.ids
     assert [entry] == desk.ended
 
@@ -186,9 +186,9 @@ def test_batch_is_interrupted_when_only_the_late_are_left_in_it(
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_FOURS)
     clock.advance(2.0)
-    lane.answered(1, OK)
+    lane.answered([(1, OK)])
     assert puppet.cancelled == [[1, 2]]
-    lane.answered(2, None)
+    lane.answered([(2, None)])
     assert not lane.is_busy
 
 
@@ -198,15 +198,15 @@ def test_batch_is_interrupted_once(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_FOURS)
     clock.advance(5.0)
-    lane.answered(1, None)
-    lane.answered(2, None)
+    lane.answered([(1, None)])
+    lane.answered([(2, None)])
     assert puppet.cancelled == [[1, 2, 3]]
 
 
 def test_cancelled_answer_ends_an_entry_that_still_waits(desk: Desk) -> None:
     lane = desk.dispatcher.open_lane(Puppet())
     entry = desk.submit()
-    lane.answered(entry.id, None)
+    lane.answered([(entry.id, None)])
     assert isinstance(entry.error, DeadlineExceeded)
     assert entry.error.stage == "predict"
 
@@ -220,7 +220,7 @@ def test_dropped_entry_never_runs(desk: Desk) -> None:
     first, gone, last = (desk.submit() for _ in range(3))
     desk.dispatcher.drop(gone)
     assert (gone.answer, gone.error) == (None, None)
-    lane.answered(first.id, OK)
+    lane.answered([(first.id, OK)])
     assert [[first.id], [last.id]] == puppet.ids
 
 
@@ -236,7 +236,7 @@ def test_slot_whose_client_has_left_is_interrupted_at_the_deadline(
     assert puppet.cancelled == []
     clock.advance(0.2)
     assert [[entry.id]] == puppet.cancelled
-    lane.answered(entry.id, None)
+    lane.answered([(entry.id, None)])
     assert [entry] == desk.ended
 
 
@@ -247,7 +247,7 @@ def test_late_answer_for_a_client_that_has_left_frees_the_slot(
     lane = desk.dispatcher.open_lane(puppet)
     entry = desk.submit(timeout_s=5.0)
     desk.dispatcher.drop(entry)
-    lane.answered(entry.id, OK)
+    lane.answered([(entry.id, OK)])
     assert not lane.is_busy
     desk.submit()
     clock.advance(10.0)
@@ -257,7 +257,7 @@ def test_late_answer_for_a_client_that_has_left_frees_the_slot(
 def test_dropping_what_has_ended_changes_nothing(desk: Desk) -> None:
     lane = desk.dispatcher.open_lane(Puppet())
     entry = desk.submit()
-    lane.answered(entry.id, OK)
+    lane.answered([(entry.id, OK)])
     desk.dispatcher.drop(entry)
     assert [entry] == desk.ended
 
@@ -282,7 +282,7 @@ def test_failed_lane_ends_only_what_ran_in_it(desk: Desk) -> None:
     lanes[1].fail(error)
     assert [running[0]] == desk.ended
     assert error is running[0].error
-    lanes[0].answered(running[1].id, OK)
+    lanes[0].answered([(running[1].id, OK)])
     assert [[running[1].id], [waiting.id]] == puppets[0].ids
     assert desk.dispatcher.statistics().lanes == 1
 
@@ -300,7 +300,7 @@ def test_late_answer_of_a_failed_worker_is_dropped(desk: Desk) -> None:
     lane = desk.dispatcher.open_lane(Puppet())
     entry = desk.submit()
     lane.fail(WorkerCrashed("gone"))
-    lane.answered(entry.id, OK)
+    lane.answered([(entry.id, OK)])
     assert [entry] == desk.ended
     assert entry.answer is None
 
@@ -312,7 +312,7 @@ def test_closed_lane_finishes_what_it_runs_and_pulls_nothing(desk: Desk) -> None
     calls: list[str] = []
     lane.close(lambda: calls.append("idle"))
     assert calls == []
-    lane.answered(running.id, OK)
+    lane.answered([(running.id, OK)])
     assert calls == ["idle"]
     assert [[running.id]] == puppet.ids
     assert Stage.QUEUED is waiting.stage
@@ -342,7 +342,7 @@ def test_full_queue_refuses_with_the_time_to_retry(desk: Desk, clock: FakeClock)
     lane = desk.dispatcher.open_lane(Puppet())
     first = desk.submit()
     clock.advance(2.0)
-    lane.answered(first.id, OK)  # 2 s a request
+    lane.answered([(first.id, OK)])  # 2 s a request
     for _ in range(5):
         desk.submit()
     with pytest.raises(QueueFull, match=r"4 are waiting for 1 slots") as refusal:
@@ -371,7 +371,7 @@ def test_request_that_cannot_make_its_deadline_is_refused(desk: Desk, clock: Fak
     lane = desk.dispatcher.open_lane(Puppet())
     first = desk.submit()
     clock.advance(1.0)
-    lane.answered(first.id, OK)  # 1 s a request
+    lane.answered([(first.id, OK)])  # 1 s a request
     desk.submit()
     desk.submit()
     with pytest.raises(DeadlineUnmeetable, match="before its deadline"):
@@ -385,8 +385,8 @@ def test_refusal_takes_everything_new_and_nothing_old(desk: Desk) -> None:
     desk.dispatcher.refuse_with(lambda: NotReady("loading"))
     with pytest.raises(NotReady):
         desk.submit()
-    lane.answered(running.id, OK)
-    lane.answered(waiting.id, OK)
+    lane.answered([(running.id, OK)])
+    lane.answered([(waiting.id, OK)])
     assert [running, waiting] == desk.ended
     desk.dispatcher.refuse_with(None)
     desk.submit()
@@ -400,7 +400,7 @@ def test_rejecting_the_queue_leaves_what_runs(desk: Desk) -> None:
     assert desk.dispatcher.reject_queued(lambda: Draining("leaving")) == 2
     assert waiting == desk.ended
     assert drained == ["drained"]
-    lane.answered(running.id, OK)
+    lane.answered([(running.id, OK)])
     assert OK is running.answer
 
 
@@ -416,6 +416,6 @@ def test_scaling_hears_of_entries_that_wait(desk: Desk) -> None:
 def test_no_timer_is_left_when_nothing_waits(desk: Desk, clock: FakeClock) -> None:
     lane = desk.dispatcher.open_lane(Puppet())
     entry = desk.submit(timeout_s=1.0)
-    lane.answered(entry.id, OK)
+    lane.answered([(entry.id, OK)])
     clock.advance(2.0)
     assert clock.pending == []

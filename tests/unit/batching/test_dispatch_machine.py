@@ -83,14 +83,14 @@ class DispatcherMachine(RuleBasedStateMachine):
         worker = data.draw(st.sampled_from([w for w in self.all_workers if w.unanswered]))
         id = data.draw(st.sampled_from(worker.unanswered))
         worker.unanswered.remove(id)
-        worker.lane.answered(id, None if cancelled else OK)
+        worker.lane.answered([(id, None if cancelled else OK)])
         self._look()
 
     @rule(worker=workers, id=st.integers(1, 50))
     def answer_nonsense(self, worker: Worker, id: int) -> None:
         if id not in worker.unanswered:
             before = self.desk.ended_ids
-            worker.lane.answered(id, OK)
+            worker.lane.answered([(id, OK)])
             assert before == self.desk.ended_ids
 
     @rule(worker=consumes(workers))

@@ -28,10 +28,12 @@ class Ends:
         self.lost: asyncio.Queue[Exception | None] = asyncio.Queue()
 
     async def __aenter__(self) -> Ends:
-        self.client = await ChannelClient.open(
-            self.ours, self.frames.put_nowait, self.lost.put_nowait
-        )
+        self.client = await ChannelClient.open(self.ours, self._keep, self.lost.put_nowait)
         return self
+
+    def _keep(self, incoming: list[Frame]) -> None:
+        for frame in incoming:
+            self.frames.put_nowait(frame)
 
     async def __aexit__(self, *_: object) -> None:
         self.client.close()

@@ -100,7 +100,7 @@ class Front:
     def answer(self, entry: Entry, answer: Answer | None = None) -> None:
         """Answer a running entry."""
         assert entry.lane is not None
-        entry.lane.answered(entry.id, answer or Answer(200, "application/json", b'{"a": 1}'))
+        entry.lane.answered([(entry.id, answer or Answer(200, "application/json", b'{"a": 1}'))])
 
     @property
     def outcomes(self) -> list[tuple[int, str]]:

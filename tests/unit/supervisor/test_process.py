@@ -65,10 +65,12 @@ class Started:
         self.process = process
         self.frames: asyncio.Queue[Frame] = asyncio.Queue()
 
+    def _keep(self, incoming: list[Frame]) -> None:
+        for frame in incoming:
+            self.frames.put_nowait(frame)
+
     async def connect(self) -> dict[str, Any]:
-        self.channel = await ChannelClient.open(
-            self.process.sock, self.frames.put_nowait, lambda _: None
-        )
+        self.channel = await ChannelClient.open(self.process.sock, self._keep, lambda _: None)
         frame = await self.frames.get()
         assert frame.kind == Kind.CONNECTED
         return read_json(frame)
