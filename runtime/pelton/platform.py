@@ -135,6 +135,18 @@ def cpu_seconds(pid: int) -> float | None:
     return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
 
 
+def runnable_seconds(pid: int) -> float | None:
+    """Return for how long a process's main thread ran or waited for a core, in seconds.
+
+    Without the scheduler's statistics, the processor time of all its threads.
+    """
+    statistics = _read(Path(f"/proc/{pid}/schedstat"))
+    if not statistics:
+        return cpu_seconds(pid)
+    ran_ns, waited_ns, _ = statistics.split()
+    return (int(ran_ns) + int(waited_ns)) / 1e9
+
+
 def has_terminal() -> bool:
     """Whether this process has a controlling terminal that is still there."""
     try:

@@ -72,6 +72,7 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
     dispatcher = Dispatcher(
         Limits(settings.admission.queue_limit, settings.admission.queue_limit_bytes),
         time.monotonic,
+        call_soon=asyncio.get_running_loop().call_soon,
     )
     sock = bind(settings.http.host, settings.http.port)
     host, port = sock.getsockname()[:2]

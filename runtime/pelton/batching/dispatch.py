@@ -1,6 +1,7 @@
 """The queue and its lanes: an entry waits until an idle slot pulls it.
 
-A *lane* is the server's end of one slot: it holds the batch that the slot is running. Nothing
+A *lane* is the server's end of one slot: it holds the batch that the slot is running, and under
+load the one that was sent ahead, so that the worker need not wait for this loop in between. Nothing
 here awaits, so there is no moment between check and take. Owned by one event loop.
 """
 
@@ -8,16 +9,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from pelton.admission.limits import Limits, Load, Refusal, retry_after_s
 from pelton.admission.pace import Pace
+from pelton.batching.company import Company
 from pelton.batching.cost import CostModel
 from pelton.batching.entry import Answer, Entry, Stage
-from pelton.batching.policy import NO_BATCHING, BatchLimits
-from pelton.batching.wheel import CallAt, DeadlineWheel
+from pelton.batching.lane import Lane, Slot
+from pelton.batching.policy import NO_BATCHING, BatchLimits, share
+from pelton.batching.wheel import CallAt, DeadlineWheel, on_running_loop
 from pelton.deadline import Clock
 from pelton.errors import (
     DeadlineExceeded,
@@ -26,15 +28,7 @@ from pelton.errors import (
     QueueFull,
 )
 
-
-class Slot(Protocol):
-    """What a lane needs of a worker."""
-
-    def run(self, batch: Sequence[Entry]) -> None:
-        """Send a batch to the worker; its answers come back to the lane."""
-
-    def cancel(self, batch: Sequence[Entry]) -> None:
-        """Tell the worker that nobody waits for any of the batch any more."""
+_AHEAD_SHARE = 0.6  # of the expected time of a batch; see docs/performance.md
 
 
 @dataclass(frozen=True)
@@ -49,113 +43,6 @@ class QueueStatistics:
     drained_per_s: float | None
 
 
-class Lane:
-    """One slot of one worker, as the queue sees it."""
-
-    def __init__(self, dispatcher: Dispatcher, slot: Slot, limits: BatchLimits) -> None:
-        self._dispatcher = dispatcher
-        self._slot = slot
-        self._started_at = 0.0
-        self._earliest = 0.0
-        self._batch: list[Entry] = []
-        self._running: dict[int, Entry] = {}
-        self._is_cancelled = False
-        self._on_idle: Callable[[], None] | None = None
-        self.limits = limits
-        self.is_open = True
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether the slot is running something, whether or not anybody still waits for it."""
-        return bool(self._running)
-
-    @property
-    def busy_since(self) -> float | None:
-        """When the present batch began, in seconds of the monotonic clock."""
-        return self._started_at if self._running else None
-
-    def close(self, on_idle: Callable[[], None]) -> None:
-        """Stop pulling; ``on_idle`` is called once nothing is running (perhaps now)."""
-        self.is_open = False
-        self._dispatcher.forget(self)
-        self._on_idle = on_idle
-        self._notify_idle()
-
-    def answered(self, answers: Iterable[tuple[int, Answer | None]]) -> None:
-        """Take answers that came together; ``None`` acknowledges a cancellation.
-
-        The slot gets its next batch before the callers get their answers, so that it works while
-        those are written.
-        """
-        dispatcher = self._dispatcher
-        ended = [
-            (entry, answer)
-            for id, answer in answers
-            if (entry := self._running.pop(id, None)) is not None
-        ]
-        if not ended:
-            return
-        now = dispatcher.clock()
-        is_through = not self._running
-        if is_through:
-            dispatcher.batch_done(len(self._batch), now - self._started_at)
-            self._batch = []
-            if self.is_open:
-                dispatcher.pull(self)
-        for entry, answer in ended:
-            if entry.stage is Stage.DONE:
-                dispatcher.wheel.remove(entry)
-            elif answer is None:
-                error = DeadlineExceeded("The request was cancelled.", stage=Stage.RUNNING.value)
-                dispatcher.end(entry, None, error)
-            else:
-                dispatcher.end(entry, answer)
-        if is_through:
-            self._notify_idle()
-        elif self._earliest <= now:
-            # The last one that anybody waited for may have been answered after another's deadline.
-            self.expired()
-
-    def fail(self, error: PeltonError) -> None:
-        """End everything in the slot with ``error``: the worker is gone."""
-        self.is_open = False
-        self._dispatcher.forget(self)
-        running, self._running = self._running, {}
-        for entry in running.values():
-            if entry.is_done:
-                self._dispatcher.wheel.remove(entry)
-            else:
-                self._dispatcher.end(entry, None, error)
-        self._notify_idle()
-
-    def start(self, batch: list[Entry], now: float) -> None:
-        """Run a batch; the dispatcher calls it."""
-        self._batch = batch
-        self._is_cancelled = False
-        self._started_at = now
-        self._earliest = min([entry.deadline for entry in batch])
-        running = Stage.RUNNING
-        for entry in batch:
-            entry.stage = running
-            entry.started_at = now
-            entry.lane = self
-            self._running[entry.id] = entry
-        self._slot.run(batch)
-
-    def expired(self) -> None:
-        """Cancel the batch, once, if nobody waits for any of it any more."""
-        if self._is_cancelled or not self._running:
-            return
-        if all(entry.is_done for entry in self._running.values()):
-            self._is_cancelled = True
-            self._slot.cancel(self._batch)
-
-    def _notify_idle(self) -> None:
-        if not self._running and self._on_idle is not None:
-            on_idle, self._on_idle = self._on_idle, None
-            on_idle()
-
-
 class Dispatcher:
     """The queue of one served entity.
 
@@ -163,19 +50,37 @@ class Dispatcher:
         limits: bounds of the queue.
         clock: monotonic seconds.
         call_at: sets a timer on that clock; the running loop's by default.
+        call_soon: calls back after the events that are being handled; without it the first of
+            several requests that arrive together is a batch of its own.
     """
 
-    def __init__(self, limits: Limits, clock: Clock, call_at: CallAt | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        clock: Clock,
+        call_at: CallAt | None = None,
+        call_soon: Callable[[Callable[[], None]], object] | None = None,
+    ) -> None:
         self.clock = clock
         self.pace = Pace()
         self.cost = CostModel()
+        call_at = call_at or on_running_loop(clock)
         self.wheel = DeadlineWheel(self._expire, clock, call_at)
+        self.company = Company(
+            self.cost,
+            clock,
+            call_at,
+            lambda: self._queued,
+            lambda at_once: self._pull_idle(hold=not at_once),
+        )
         self._limits = limits
+        self._call_soon = call_soon
         self._queue: deque[Entry] = deque()
         self._queued = 0
         self._queued_bytes = 0
         self._drained_per_s = 0.0  # 0 is unknown
         self._lanes: dict[Lane, None] = {}
+        self._send_ahead_at = math.inf  # the earliest of the lanes'
         # A stack: few busy workers keep their caches warm, and the rest can be retired.
         self._idle: dict[Lane, None] = {}
         self._refuse: Callable[[], PeltonError] | None = None
@@ -205,11 +110,15 @@ class Dispatcher:
         if (
             queued < self._limits.queue_limit
             and self._queued_bytes < self._limits.queue_limit_bytes
-            and queued + 1 <= self._drained_per_s * (deadline - self.clock())
+            and queued + 1 <= (self._drained_per_s or math.inf) * (deadline - self.clock())
         ):
             return
         load = self.load()
         refusal = self._limits.decide(load, deadline - self.clock())
+        if refusal is not None and self._idle:
+            self._pull_idle(hold=False)  # nobody is refused while a slot is idle
+            load = self.load()
+            refusal = self._limits.decide(load, deadline - self.clock())
         if refusal is None:
             return
         retry_s = retry_after_s(load)
@@ -237,7 +146,7 @@ class Dispatcher:
         now = self.clock()
         entry.queued_at = now
         self.wheel.add(entry)
-        if self._idle and not self._queued:
+        if self._idle and not self._queued and not self._gathers():
             lane, _ = self._idle.popitem()
             lane.start([entry], now)
             return
@@ -246,8 +155,31 @@ class Dispatcher:
         self._queue.append(entry)
         self._queued += 1
         self._queued_bytes += len(entry.body)
+        self.company.arrived()
+        if self._idle and not self.company.is_holding:
+            return  # what gathers is given to it presently
+        if now >= self._send_ahead_at:
+            self._send_ahead(now)
         if self.on_waiting is not None:
             self.on_waiting()
+
+    def _gathers(self) -> bool:
+        """Have the idle slots pull once the requests that are arriving have arrived.
+
+        A socket's event handlers run one after the other: whoever is first would make a batch of
+        one and leave the others to wait for it.
+        """
+        if self._call_soon is None or next(reversed(self._idle)).limits.requests == 1:
+            return False
+        if not self.company.lingers(1, self.company.last_requests, self.clock()):
+            self._call_soon(self._pull_idle)
+        return True
+
+    def _pull_idle(self, *, hold: bool = True) -> None:
+        while self._queued and self._idle:
+            lane, _ = self._idle.popitem()
+            if not self.pull(lane, hold=hold):
+                break
 
     def drop(self, entry: Entry) -> None:
         """The client is gone: a queued entry is never run, a running one runs to no avail.
@@ -270,9 +202,18 @@ class Dispatcher:
 
     # Lanes
 
-    def open_lane(self, slot: Slot, limits: BatchLimits = NO_BATCHING) -> Lane:
-        """Add a slot; it pulls at once."""
-        lane = Lane(self, slot, limits)
+    def open_lane(
+        self, slot: Slot, limits: BatchLimits = NO_BATCHING, *, in_order: bool = False
+    ) -> Lane:
+        """Add a slot; it pulls at once.
+
+        Args:
+            slot: the worker's end.
+            limits: of its batches.
+            in_order: the worker runs what this slot is given one after the other, so that the next
+                batch may be sent while it runs one.
+        """
+        lane = Lane(self, slot, limits, may_send_ahead=in_order and limits.requests > 1)
         self._lanes[lane] = None
         self._measure_pace()
         self.pull(lane)
@@ -284,14 +225,64 @@ class Dispatcher:
         self._idle.pop(lane, None)
         self._measure_pace()
 
-    def pull(self, lane: Lane) -> None:
-        """Give a free lane the next batch, or remember it as idle."""
+    def pull(self, lane: Lane, *, hold: bool = True, coming: int = 0) -> bool:
+        """Give a free lane the next batch, or remember it as idle; returns whether it has one.
+
+        Args:
+            lane: free.
+            hold: whether it may wait for more requests.
+            coming: requests to expect: the callers it has just answered may come back.
+        """
         now = self.clock()
-        batch = self._form(lane.limits, now)
+        limits = lane.limits
+        queued = self._queued
+        if hold and queued and limits.requests > 1:
+            company = self.company
+            running = len(self._lanes) - len(self._idle) - 1
+            hold = company.lingers(queued, queued + coming, now) or company.holds(
+                running, self._queue[0].queued_at, now
+            )
+        else:
+            hold = False
+        batch = [] if hold else self._form(limits, now)
         if batch:
             lane.start(batch, now)
         else:
             self._idle[lane] = None
+        return bool(batch)
+
+    def ahead_of(self, requests: int, now: float) -> float:
+        """Return when the batch after one that begins now may be sent.
+
+        Late in its expected time, so that the next one is as large as may be, and early enough
+        that the worker does not wait while this loop is busy with something else.
+        """
+        expected_s = self.cost.seconds(requests)
+        if expected_s is None:
+            return math.inf
+        at = now + _AHEAD_SHARE * expected_s
+        self._send_ahead_at = min(self._send_ahead_at, at)
+        return at
+
+    def _send_ahead(self, now: float) -> None:
+        """Give the lanes that will be through soon their next batches."""
+        for lane in self._lanes:
+            if now >= lane.send_ahead_at and lane.wants_ahead(self._queued):
+                batch = self._form(lane.limits, now)
+                if batch:
+                    lane.send_ahead(batch)
+        self._send_ahead_at = min([lane.send_ahead_at for lane in self._lanes], default=math.inf)
+
+    def take_back(self, batch: list[Entry]) -> None:
+        """Queue what was sent ahead to a worker that died: it has not begun."""
+        for entry in reversed(batch):
+            if entry.stage is Stage.SENT:
+                entry.stage = Stage.QUEUED
+                entry.lane = None
+                self._queue.appendleft(entry)
+                self._queued += 1
+                self._queued_bytes += len(entry.body)
+        self._pull_idle()
 
     def _form(self, limits: BatchLimits, now: float) -> list[Entry]:
         """Take a batch from the head of the queue; the late and the gone are left out.
@@ -300,9 +291,15 @@ class Dispatcher:
         """
         batch: list[Entry] = []
         size = 0
-        fixed_s, each_s = self.cost.fit() or (0.0, 0.0)
+        fitted = self.cost.fit()
+        fixed_s, each_s = fitted or (0.0, 0.0)
         tightest = math.inf
-        while self._queue and len(batch) < limits.requests:
+        most = (
+            limits.requests
+            if fitted is None
+            else min(limits.requests, share(self._queued, fixed_s))
+        )
+        while self._queue and len(batch) < most:
             entry = self._queue[0]
             if entry.is_done:
                 self._queue.popleft()
@@ -323,6 +320,7 @@ class Dispatcher:
 
     def batch_done(self, requests: int, seconds: float) -> None:
         """Learn from a batch; its lane calls it."""
+        self.company.last_requests = requests
         self.pace.observe(seconds, requests)
         self.cost.observe(requests, seconds)
         self._measure_pace()
@@ -346,7 +344,7 @@ class Dispatcher:
         entry.finish(self.clock(), answer, error)
 
     def _expire(self, entry: Entry) -> None:
-        stage = entry.stage
+        stage = Stage.QUEUED if entry.stage is Stage.SENT else entry.stage
         lane = entry.lane
         if stage is Stage.DONE:  # its client had gone before
             if lane is not None:

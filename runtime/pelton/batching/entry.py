@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pelton.errors import InternalError, PeltonError
 
 if TYPE_CHECKING:
-    from pelton.batching.dispatch import Lane
+    from pelton.batching.lane import Lane
 
 
 class Answer(NamedTuple):
@@ -37,9 +37,14 @@ class Answer(NamedTuple):
 
 
 class Stage(Enum):
-    """Where an entry is. It only moves forward, and is DONE exactly once."""
+    """Where an entry is; it is DONE exactly once.
+
+    It only moves forward, but for one: an entry that was SENT ahead to a worker which then died
+    is QUEUED again, as it has not begun.
+    """
 
     QUEUED = "queue"
+    SENT = "sent"
     RUNNING = "predict"
     DONE = "done"
 
@@ -54,7 +59,7 @@ class Entry:
         body: raw bytes, never looked into.
         content_type: the header's value, ``None`` if absent.
         deadline: seconds on the monotonic clock.
-        stage: QUEUED, RUNNING or DONE.
+        stage: QUEUED, SENT, RUNNING or DONE.
         answer, error: exactly one is set once DONE (neither if the client has gone).
         queued_at, started_at, done_at: seconds on the monotonic clock; 0.0 until then.
     """

@@ -19,3 +19,71 @@ class BatchLimits:
 
 
 NO_BATCHING = BatchLimits()
+_TURN_S = 0.00006
+_FEW = 16
+_WORTH = 0.25
+_PATIENCE = 4.0
+_SLOW_S = 0.005  # timers are of milliseconds
+_LINGER = 0.1
+_LONGEST_LINGER_S = 0.005
+LINGERS = 5  # at most so many times that long, as long as requests still come
+
+
+def hold_s(waiting: int, fixed_s: float, each_s: float) -> float:
+    """Return how long a request may wait for a batch though a slot is idle.
+
+    For where another batch would only take processor time from those that run: then waiting for
+    company is the faster way, if the fixed cost is worth saving.
+
+    Args:
+        waiting: requests in the queue.
+        fixed_s, each_s: a batch of n takes ``fixed_s + n * each_s`` seconds.
+    """
+    if fixed_s < _WORTH * (fixed_s + waiting * each_s):
+        return 0.0
+    return _PATIENCE * fixed_s
+
+
+def linger_s(waiting: int, expected: int, fixed_s: float) -> float:
+    """Return how long a free slot should wait for more requests before it takes the ``waiting``.
+
+    Callers that were answered together come back one after the other. If a batch costs much
+    whatever its size, those who are first should not have one of their own.
+
+    Args:
+        waiting: requests in the queue.
+        expected: how many there will be when those that were answered last are back.
+        fixed_s: the part of a batch's time that does not depend on its size, in seconds.
+    """
+    if fixed_s < _SLOW_S or waiting >= expected:
+        return 0.0
+    return min(_LINGER * fixed_s, _LONGEST_LINGER_S)
+
+
+def at_once(cores: int, cpu_share: float | None, lanes: int) -> int:
+    """Return how many batches may run at a time before they are in each other's way.
+
+    Args:
+        cores: usable by this server; one is for the front end.
+        cpu_share: cores that one running batch keeps busy; ``None`` until measured.
+        lanes: how many could run.
+    """
+    if not cpu_share:
+        return lanes
+    return max(1, min(lanes, int((cores - 1) / min(1.0, cpu_share))))
+
+
+def share(waiting: int, fixed_s: float) -> int:
+    """Return how many of the ``waiting`` requests a batch should take at most.
+
+    All, if a batch's fixed cost is larger than the time in which that many answers go out and
+    the next requests come in (about ``_TURN_S`` each). Else half: while the slot runs one half,
+    the answers of the other turn around, and neither waits for the other.
+
+    Args:
+        waiting: how many wait.
+        fixed_s: the part of a batch's time that does not depend on its size, in seconds.
+    """
+    if waiting < _FEW or fixed_s > waiting * _TURN_S:
+        return waiting
+    return (waiting + 1) // 2

@@ -16,6 +16,15 @@ CallAt = Callable[[float, Callable[[], None]], asyncio.TimerHandle]
 """Sets a timer: (instant, callback) -> something that can be cancelled."""
 
 
+def on_running_loop(clock: Clock) -> CallAt:
+    """Return what sets timers of ``clock`` on the running loop, whose clock need not be it."""
+
+    def call_at(when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(max(0.0, when - clock()), callback)
+
+    return call_at
+
+
 class DeadlineWheel:
     """Calls ``on_expired(entry)`` at most ``TICK_S`` after an entry's deadline.
 
@@ -27,7 +36,7 @@ class DeadlineWheel:
         self,
         on_expired: Callable[[Entry], None],
         clock: Clock,
-        call_at: CallAt | None = None,
+        call_at: CallAt,
     ) -> None:
         self._on_expired = on_expired
         self._clock = clock
@@ -69,10 +78,4 @@ class DeadlineWheel:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_tick = tick
-        when = tick * TICK_S
-        if self._call_at is not None:
-            self._timer = self._call_at(when, self.turn)
-            return
-        loop = asyncio.get_running_loop()
-        # The loop's clock need not be ours: give it a distance.
-        self._timer = loop.call_later(max(0.0, when - self._clock()), self.turn)
+        self._timer = self._call_at(tick * TICK_S, self.turn)

@@ -8,17 +8,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pelton import platform
-from pelton.batching.dispatch import Dispatcher, Lane
-from pelton.batching.entry import Answer, Entry
+from pelton.batching.dispatch import Dispatcher
+from pelton.batching.entry import Entry
+from pelton.batching.lane import Lane
 from pelton.batching.policy import NO_BATCHING, BatchLimits
 from pelton.channel import frames
 from pelton.channel.client import ChannelClient
 from pelton.channel.messages import (
     EXIT_DRAINED,
-    PATHS,
     Kind,
     LoadSpec,
-    read_answer,
     read_json,
     request_frame,
 )
@@ -32,6 +31,7 @@ from pelton.errors import (
 )
 from pelton.lifecycle import WORKER_TRANSITIONS, Lifecycle, WorkerEvent, WorkerState
 from pelton.settings import Workers
+from pelton.supervisor.answers import Answers
 from pelton.supervisor.ending import Ending, explain, failure
 from pelton.supervisor.process import WorkerProcess
 from pelton.telemetry.logging import kv
@@ -39,8 +39,6 @@ from pelton.telemetry.logging import kv
 log = logging.getLogger("pelton.supervisor")
 
 STOP_GRACE_S = 5.0
-_ANSWER = int(Kind.ANSWER)
-_CANCELLED = PATHS.index("cancelled")
 
 OnChange = Callable[[str, WorkerState, WorkerEvent, WorkerState], None]
 
@@ -60,7 +58,6 @@ class WorkerHandle:
     Attributes:
         ready: done when the worker is READY (its warm-up report), or has failed before.
         ended: done when its process is gone.
-        answered: requests it has answered.
     """
 
     def __init__(
@@ -84,7 +81,6 @@ class WorkerHandle:
         self.ready: asyncio.Future[dict[str, Any]] = loop.create_future()
         self.ended: asyncio.Future[Ending] = loop.create_future()
         self.loaded: dict[str, Any] = {}
-        self.answered = 0
         self.started_at = dispatcher.clock()
         self.last_heard = self.started_at
         self.lanes: list[Lane] = []
@@ -92,16 +88,20 @@ class WorkerHandle:
         self._dispatcher = dispatcher
         self._settings = settings
         self._channel: ChannelClient | None = None
-        self._where: dict[int, Lane] = {}
+        self._answers = Answers(spec.name, revision)
         self._failure: PeltonError | None = None
         self._verdict: PeltonError | None = None
         self._blameless = False
         self._timer: asyncio.TimerHandle | None = None
-        self._parts: dict[int, bytearray] = {}
         self._lost = False
         self._returncode: int | None = None
         self._on_idle: Callable[[], None] | None = None
         process.exited.add_done_callback(self._exited)
+
+    @property
+    def answered(self) -> int:
+        """Requests it has answered."""
+        return self._answers.count
 
     @property
     def state(self) -> WorkerState:
@@ -122,8 +122,9 @@ class WorkerHandle:
     def admit(self, limits: BatchLimits = NO_BATCHING) -> None:
         """READY -> SERVING: its slots pull from now on."""
         self.lifecycle.fire(WorkerEvent.ADMITTED)
+        in_order = self.spec.slots == 1  # several take from one queue
         for _ in range(self.spec.slots):
-            self.lanes.append(self._dispatcher.open_lane(_Port(self), limits))
+            self.lanes.append(self._dispatcher.open_lane(_Port(self), limits, in_order=in_order))
 
     def drain(self, on_idle: Callable[[], None] | None = None) -> None:
         """Take nothing new, finish what runs, exit. ``on_idle`` is called once nothing runs."""
@@ -185,8 +186,7 @@ class WorkerHandle:
         """Send a batch; called by its port."""
         assert self._channel is not None
         last = len(batch) - 1
-        for entry in batch:
-            self._where[entry.id] = lane
+        self._answers.expect(lane, batch)
         self._channel.send(
             request_frame(
                 entry.id, entry.body, entry.content_type, entry.deadline, last=index == last
@@ -200,7 +200,7 @@ class WorkerHandle:
         self._channel.send([frames.Frame(Kind.CANCEL, batch[0].id)])
 
         def enforce() -> None:
-            if any(self._where.get(entry.id) is lane for entry in batch):
+            if self._answers.are_due(lane, batch):
                 self.kill(
                     WorkerLost(
                         "The worker was restarted because another request in it ran past its"
@@ -215,14 +215,8 @@ class WorkerHandle:
 
     def _on_frames(self, incoming: Sequence[frames.Frame]) -> None:
         self.last_heard = self._dispatcher.clock()
-        answered: dict[Lane, list[tuple[int, Answer | None]]] = {}
-        for frame in incoming:
-            if frame.kind == _ANSWER:
-                self._answer(frame, answered)
-            else:
-                self._report(frame)
-        for lane, answers in answered.items():
-            lane.answered(answers)
+        for frame in self._answers.take(incoming):
+            self._report(frame)
 
     def _report(self, frame: frames.Frame) -> None:
         if frame.kind == Kind.CONNECTED:
@@ -243,43 +237,6 @@ class WorkerHandle:
         elif frame.kind == Kind.FAILED:
             report = read_json(frame)
             self._failure = failure(report)
-
-    def _answer(
-        self, frame: frames.Frame, answered: dict[Lane, list[tuple[int, Answer | None]]]
-    ) -> None:
-        """Add the answer that is complete with ``frame`` to those of its lane."""
-        _, id, _, body, flags = frame
-        if not flags & frames.LAST:
-            self._parts.setdefault(id, bytearray()).extend(body)
-            return
-        if id in self._parts:
-            whole = self._parts.pop(id)
-            whole.extend(body)
-            body = whole
-        lane = self._where.pop(id, None)
-        if lane is None:
-            return
-        status, media_type, decode_s, predict_s, encode_s, batch_size, path = read_answer(frame)
-        answer = None
-        if path != _CANCELLED:
-            self.answered += 1
-            answer = Answer(
-                status,
-                media_type,
-                body,
-                decode_s,
-                predict_s,
-                encode_s,
-                batch_size,
-                PATHS[path],
-                self.name,
-                self.revision,
-            )
-        answers = answered.get(lane)
-        if answers is None:
-            answered[lane] = [(id, answer)]
-        else:
-            answers.append((id, answer))
 
     # Endings
 

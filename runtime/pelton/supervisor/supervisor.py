@@ -13,6 +13,7 @@ from pelton.errors import Draining, NotReady
 from pelton.settings import Settings
 from pelton.supervisor.handle import WorkerHandle
 from pelton.supervisor.memory_watch import MemoryWatch
+from pelton.supervisor.processor_watch import ProcessorWatch
 from pelton.supervisor.revision import Revision
 from pelton.supervisor.revisions import Revisions, first_line
 from pelton.supervisor.scaling import Scaler
@@ -49,6 +50,7 @@ class Supervisor(Revisions):
         self._stopped = asyncio.Event()
         self._demand = asyncio.Event()
         self.memory = MemoryWatch(clock)
+        self._processors = ProcessorWatch(platform.usable_cores())
 
     # What the front end wants to know (frontend.exchange.Served)
 
@@ -123,7 +125,7 @@ class Supervisor(Revisions):
             self._tasks = tasks
             loops = [
                 tasks.create_task(self._watch_workers()),
-                tasks.create_task(self._watch_memory()),
+                tasks.create_task(self._watch_resources()),
             ]
             try:
                 await self._roll_out(self._new_revision(self._model_uri, self.settings.entity))
@@ -196,13 +198,14 @@ class Supervisor(Revisions):
                     pool.template.end_if_stopped()
             self._libraries.end_stopped()
 
-    async def _watch_memory(self) -> None:
+    async def _watch_resources(self) -> None:
         """Keep every worker within its budget, and the machine out of the kernel's hands."""
         while True:
             for revision in self.revisions():
                 if revision.pool is not None:
                     budget = revision.slot_bytes * revision.entity.slots_per_worker
                     self.memory.watch_pool(revision.pool, budget, self._start_task)
+            self.dispatcher.company.at_once = self._processors.look(self.serving())
             self.memory.guard_machine(self.workers(), platform.memory_available_bytes())
             await asyncio.sleep(self.memory.interval_s)
 

@@ -15,8 +15,8 @@ from hypothesis.stateful import (
 )
 from tests.unit.puppet import OK, Desk, FakeClock, Puppet
 
-from pelton.batching.dispatch import Lane
 from pelton.batching.entry import Entry, Stage
+from pelton.batching.lane import Lane
 from pelton.batching.policy import BatchLimits
 from pelton.errors import Draining, NotReady, RejectedError, WorkerCrashed
 
@@ -24,14 +24,26 @@ from pelton.errors import Draining, NotReady, RejectedError, WorkerCrashed
 class Worker:
     """A lane, its puppet, and what the puppet has been given and not answered yet."""
 
-    def __init__(self, desk: Desk, limits: BatchLimits) -> None:
+    def __init__(self, desk: Desk, limits: BatchLimits, in_order: bool) -> None:
         self.puppet = Puppet()
         self.limits = limits
+        self.in_order = in_order
         self.is_closed = self.is_failed = False
         self.idle_calls = 0
-        self.unanswered: list[int] = []
+        self.batches: list[list[int]] = []
         self._seen = 0
-        self.lane: Lane = desk.dispatcher.open_lane(self.puppet, limits)
+        self.lane: Lane = desk.dispatcher.open_lane(self.puppet, limits, in_order=in_order)
+
+    @property
+    def unanswered(self) -> list[int]:
+        """What is left of the batch that runs."""
+        return self.batches[0] if self.batches else []
+
+    def answer(self, id: int) -> None:
+        """The puppet answers ``id``."""
+        self.batches[0].remove(id)
+        if not self.batches[0]:
+            del self.batches[0]
 
     def new_batches(self) -> list[list[Entry]]:
         """Return the batches that came since the last call."""
@@ -55,11 +67,16 @@ class DispatcherMachine(RuleBasedStateMachine):
 
     # What happens
 
-    @rule(target=workers, requests=st.integers(1, 3), body_bytes=st.sampled_from([50, 1000]))
-    def open_lane(self, requests: int, body_bytes: int) -> object:
+    @rule(
+        target=workers,
+        requests=st.integers(1, 3),
+        body_bytes=st.sampled_from([50, 1000]),
+        in_order=st.booleans(),
+    )
+    def open_lane(self, requests: int, body_bytes: int, in_order: bool) -> object:
         if sum(not w.is_closed and not w.is_failed for w in self.all_workers) >= 4:
             return multiple()
-        worker = Worker(self.desk, BatchLimits(requests, body_bytes))
+        worker = Worker(self.desk, BatchLimits(requests, body_bytes), in_order)
         self.all_workers.append(worker)
         self._look()
         return worker
@@ -82,22 +99,29 @@ class DispatcherMachine(RuleBasedStateMachine):
     def answer(self, data: st.DataObject, cancelled: bool) -> None:
         worker = data.draw(st.sampled_from([w for w in self.all_workers if w.unanswered]))
         id = data.draw(st.sampled_from(worker.unanswered))
-        worker.unanswered.remove(id)
+        worker.answer(id)
         worker.lane.answered([(id, None if cancelled else OK)])
         self._look()
 
     @rule(worker=workers, id=st.integers(1, 50))
     def answer_nonsense(self, worker: Worker, id: int) -> None:
-        if id not in worker.unanswered:
+        if not any(id in batch for batch in worker.batches):
             before = self.desk.ended_ids
             worker.lane.answered([(id, OK)])
             assert before == self.desk.ended_ids
 
     @rule(worker=consumes(workers))
     def fail_lane(self, worker: Worker) -> None:
+        self._fail(worker)
+
+    def _fail(self, worker: Worker) -> None:
         worker.is_failed = True
-        worker.unanswered = []
+        ahead = [id for batch in worker.batches[1:] for id in batch]
+        worker.batches = []
+        ended = self.desk.ended_ids
+        self.started = [id for id in self.started if id not in ahead or id in ended]
         worker.lane.fail(WorkerCrashed("gone"))
+        assert not set(ahead) & set(self.desk.ended_ids[len(ended) :]), "they had not begun"
         self._look()
 
     @rule(worker=consumes(workers))
@@ -113,11 +137,7 @@ class DispatcherMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def fail_a_closed_lane(self, data: st.DataObject) -> None:
         closed = [w for w in self.all_workers if w.is_closed and not w.is_failed]
-        worker = data.draw(st.sampled_from(closed))
-        worker.is_failed = True
-        worker.unanswered = []
-        worker.lane.fail(WorkerCrashed("gone"))
-        self._look()
+        self._fail(data.draw(st.sampled_from(closed)))
 
     @precondition(lambda self: self.admitted)
     @rule(data=st.data())
@@ -150,14 +170,17 @@ class DispatcherMachine(RuleBasedStateMachine):
 
     def _look(self) -> None:
         """Take note of the batches that the last step started."""
+        statistics = self.dispatcher.statistics()
+        if statistics.idle and statistics.queued:  # waits for company, but not for long
+            self.clock.advance(0.04)
         order = {entry.id: place for place, entry in enumerate(self.admitted)}
         for worker in self.all_workers:
             for batch in worker.new_batches():
-                assert not worker.unanswered, "a lane was given a second batch"
+                assert len(worker.batches) <= worker.in_order, "a lane was given too many batches"
                 assert not worker.is_failed
                 assert 1 <= len(batch) <= worker.limits.requests
-                worker.unanswered = [entry.id for entry in batch]
-                self.started += worker.unanswered
+                worker.batches.append([entry.id for entry in batch])
+                self.started += worker.batches[-1]
                 # `submit` runs before the entry is noted as admitted: it is the newest then.
                 places = [order.get(entry.id, len(order)) for entry in batch]
                 assert sorted(places) == places, "a batch keeps the order of the queue"
@@ -211,7 +234,7 @@ class DispatcherMachine(RuleBasedStateMachine):
         assert len(self.admitted) == len(self.desk.ended)
         for worker in self.all_workers:
             if worker.lane.is_busy:
-                running = [entry.id for entry in worker.puppet.batches[-1]]
+                running = worker.puppet.ids[-len(worker.batches)]
                 assert running in worker.puppet.cancelled
         for entry in self.admitted:
             assert (entry.answer is None) or (entry.error is None)

@@ -1,0 +1,179 @@
+"""The server's end of one slot: the batch that it runs, and under load the one sent ahead.
+
+Nothing here awaits. Owned by one event loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from pelton.batching.entry import Answer, Entry, Stage
+from pelton.batching.policy import BatchLimits
+from pelton.errors import DeadlineExceeded, PeltonError
+
+if TYPE_CHECKING:
+    from pelton.batching.dispatch import Dispatcher
+
+_LATER_S = 0.0002
+
+
+class Slot(Protocol):
+    """What a lane needs of a worker."""
+
+    def run(self, batch: Sequence[Entry]) -> None:
+        """Send a batch to the worker; its answers come back to the lane."""
+
+    def cancel(self, batch: Sequence[Entry]) -> None:
+        """Tell the worker that nobody waits for any of the batch any more."""
+
+
+class Lane:
+    """One slot of one worker, as the queue sees it."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, slot: Slot, limits: BatchLimits, *, may_send_ahead: bool
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._slot = slot
+        self._started_at = 0.0
+        self._earliest = 0.0
+        self._batch: list[Entry] = []
+        self._running: dict[int, Entry] = {}
+        self._ahead: list[Entry] = []
+        self._may_send_ahead = may_send_ahead
+        self.send_ahead_at = math.inf
+        """When the next batch may be sent before this one is through."""
+        self._is_cancelled = False
+        self._on_idle: Callable[[], None] | None = None
+        self.busy_s = 0.0
+        """For how long it has run something, all batches together."""
+        self.limits = limits
+        self.is_open = True
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the slot is running something, whether or not anybody still waits for it."""
+        return bool(self._running)
+
+    @property
+    def busy_since(self) -> float | None:
+        """When the present batch began, in seconds of the monotonic clock."""
+        return self._started_at if self._running else None
+
+    def close(self, on_idle: Callable[[], None]) -> None:
+        """Stop pulling; ``on_idle`` is called once nothing is running (perhaps now)."""
+        self.is_open = False
+        self._dispatcher.forget(self)
+        self._on_idle = on_idle
+        self._notify_idle()
+
+    def answered(self, answers: Iterable[tuple[int, Answer | None]]) -> None:
+        """Take answers that came together; ``None`` acknowledges a cancellation.
+
+        The slot gets its next batch before the callers get their answers, so that it works while
+        those are written.
+        """
+        dispatcher = self._dispatcher
+        now = dispatcher.clock()
+        ended = []
+        for id, answer in answers:
+            entry = self._running.pop(id, None)
+            if entry is None:
+                continue
+            ended.append((entry, answer))
+            if not self._running:
+                dispatcher.batch_done(len(self._batch), now - self._started_at)
+                self.busy_s += now - self._started_at
+                self._batch = []
+                self.send_ahead_at = math.inf
+                if self._ahead:
+                    ahead, self._ahead = self._ahead, []
+                    self._run(ahead, now)
+        if not ended:
+            return
+        is_through = not self._running
+        if is_through and self.is_open:
+            dispatcher.pull(self, coming=len(ended))
+        for entry, answer in ended:
+            if entry.stage is Stage.DONE:
+                dispatcher.wheel.remove(entry)
+            elif answer is None:
+                error = DeadlineExceeded("The request was cancelled.", stage=Stage.RUNNING.value)
+                dispatcher.end(entry, None, error)
+            else:
+                dispatcher.end(entry, answer)
+        if is_through and not self._running:
+            self._notify_idle()
+        elif self._earliest <= now:
+            # The last one that anybody waited for may have been answered after another's deadline.
+            self.expired()
+
+    def fail(self, error: PeltonError) -> None:
+        """End everything in the slot with ``error``: the worker is gone."""
+        self.is_open = False
+        self._dispatcher.forget(self)
+        running, self._running = self._running, {}
+        for entry in running.values():
+            if entry.is_done:
+                self._dispatcher.wheel.remove(entry)
+            else:
+                self._dispatcher.end(entry, None, error)
+        ahead, self._ahead = self._ahead, []
+        self._dispatcher.take_back(ahead)
+        self._notify_idle()
+
+    def start(self, batch: list[Entry], now: float) -> None:
+        """Run a batch; the dispatcher calls it."""
+        self._run(batch, now)
+        self._slot.run(batch)
+
+    def send_ahead(self, batch: list[Entry]) -> None:
+        """Send the batch that is to run after the present one; the dispatcher calls it."""
+        self._ahead = batch
+        self.send_ahead_at = math.inf
+        for entry in batch:
+            entry.stage = Stage.SENT
+            entry.lane = self
+        self._slot.run(batch)
+
+    def wants_ahead(self, waiting: int) -> bool:
+        """Whether so many are worth a batch of their own; if not, ask again a little later."""
+        if 2 * waiting >= len(self._batch):
+            return True
+        self.send_ahead_at += _LATER_S
+        return False
+
+    def _run(self, batch: list[Entry], now: float) -> None:
+        """The slot runs ``batch`` from now on."""
+        self._batch = batch
+        self._is_cancelled = False
+        self._started_at = now
+        self._earliest = min([entry.deadline for entry in batch])
+        if self._may_send_ahead:
+            self.send_ahead_at = self._dispatcher.ahead_of(len(batch), now)
+        running, done = Stage.RUNNING, Stage.DONE
+        for entry in batch:
+            self._running[entry.id] = entry
+            if (
+                entry.stage is done
+            ):  # its client left while it was ahead: bound the slot all the same
+                self._dispatcher.wheel.add(entry)
+                continue
+            entry.stage = running
+            entry.started_at = now
+            entry.lane = self
+
+    def expired(self) -> None:
+        """Cancel the batch, once, if nobody waits for any of it any more."""
+        if self._is_cancelled or not self._running:
+            return
+        if all(entry.is_done for entry in self._running.values()):
+            self._is_cancelled = True
+            self._slot.cancel(self._batch)
+
+    def _notify_idle(self) -> None:
+        if not self._running and not self._ahead and self._on_idle is not None:
+            on_idle, self._on_idle = self._on_idle, None
+            on_idle()

@@ -1,0 +1,91 @@
+"""What a worker has been sent and not answered yet, and its ANSWER frames made into answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pelton.batching.entry import Answer, Entry
+from pelton.batching.lane import Lane
+from pelton.channel import frames
+from pelton.channel.messages import PATHS, Kind, read_answer
+
+_ANSWER = int(Kind.ANSWER)
+_CANCELLED = PATHS.index("cancelled")
+
+
+class Answers:
+    """Of one worker.
+
+    Args:
+        worker: its name.
+        revision: number of its revision.
+
+    Attributes:
+        count: requests that were answered, cancelled ones apart.
+    """
+
+    def __init__(self, worker: str, revision: int) -> None:
+        self.count = 0
+        self._worker = worker
+        self._revision = revision
+        self._where: dict[int, Lane] = {}
+        self._parts: dict[int, bytearray] = {}
+
+    def expect(self, lane: Lane, batch: Sequence[Entry]) -> None:
+        """A batch of this lane has been sent."""
+        for entry in batch:
+            self._where[entry.id] = lane
+
+    def are_due(self, lane: Lane, batch: Sequence[Entry]) -> bool:
+        """Whether any of a batch has not been answered."""
+        return any(self._where.get(entry.id) is lane for entry in batch)
+
+    def take(self, incoming: Iterable[frames.Frame]) -> list[frames.Frame]:
+        """Give the answers among frames that came together to their lanes; returns the others."""
+        others = []
+        by_lane: dict[Lane, list[tuple[int, Answer | None]]] = {}
+        for frame in incoming:
+            if frame.kind == _ANSWER:
+                self._add(frame, by_lane)
+            else:
+                others.append(frame)
+        for lane, answers in by_lane.items():
+            lane.answered(answers)
+        return others
+
+    def _add(
+        self, frame: frames.Frame, by_lane: dict[Lane, list[tuple[int, Answer | None]]]
+    ) -> None:
+        """Add the answer that is complete with ``frame``, if one is; ``None``: cancelled."""
+        _, id, _, body, flags = frame
+        if not flags & frames.LAST:
+            self._parts.setdefault(id, bytearray()).extend(body)
+            return
+        if id in self._parts:
+            whole = self._parts.pop(id)
+            whole.extend(body)
+            body = whole
+        lane = self._where.pop(id, None)
+        if lane is None:
+            return
+        status, media_type, decode_s, predict_s, encode_s, batch_size, path = read_answer(frame)
+        answer = None
+        if path != _CANCELLED:
+            self.count += 1
+            answer = Answer(
+                status,
+                media_type,
+                body,
+                decode_s,
+                predict_s,
+                encode_s,
+                batch_size,
+                PATHS[path],
+                self._worker,
+                self._revision,
+            )
+        answers = by_lane.get(lane)
+        if answers is None:
+            by_lane[lane] = [(id, answer)]
+        else:
+            answers.append((id, answer))

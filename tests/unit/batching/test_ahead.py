@@ -1,0 +1,278 @@
+"""Overlap and company: what is sent before the present batch is through, and who waits for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.puppet import OK, Desk, FakeClock, Puppet
+
+from pelton.admission.limits import Limits, Load
+from pelton.batching.dispatch import Dispatcher
+from pelton.batching.entry import Stage
+from pelton.batching.lane import Lane
+from pelton.batching.policy import BatchLimits
+from pelton.errors import RejectedError, WorkerCrashed
+
+IN_EIGHTS = BatchLimits(requests=8)
+
+
+@pytest.fixture
+def desk(clock: FakeClock) -> Desk:
+    return Desk(clock)
+
+
+def answer(lane: Lane, ids: list[int]) -> None:
+    lane.answered([(id, OK) for id in ids])
+
+
+def teach(desk: Desk, lane: Lane, puppet: Puppet, fixed_s: float, each_s: float) -> None:
+    """Have the cost model learn T(n) = fixed_s + n * each_s."""
+    for requests in (1, 4, 2, 3) * 4:
+        desk.dispatcher.batch_done(requests, fixed_s + requests * each_s)
+
+
+def test_next_batch_is_given_before_answers_are_written(desk: Desk) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet)
+    batches_when_ended: list[int] = []
+    first = desk.submit()
+    first._on_done = lambda _: batches_when_ended.append(len(puppet.batches))
+    desk.submit()
+    answer(lane, [first.id])
+    assert batches_when_ended == [2]
+
+
+def test_batch_is_sent_ahead_late_in_the_present_one(desk: Desk, clock: FakeClock) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
+    teach(desk, lane, puppet, 1.0, 0.1)  # a batch of one: 1.1 s
+    first = desk.submit()
+    early = desk.submit()
+    assert puppet.ids == [[first.id]]
+    clock.advance(0.8)
+    late = desk.submit()
+    assert puppet.ids == [[first.id], [early.id, late.id]]
+    assert [early.stage, late.stage] == [Stage.SENT, Stage.SENT]
+    assert desk.dispatcher.statistics().queued == 0
+    after = desk.submit()
+    assert len(puppet.batches) == 2, "one batch ahead is enough"
+    clock.advance(0.1)
+    answer(lane, [first.id])
+    assert [early.stage, after.stage] == [Stage.RUNNING, Stage.QUEUED]
+    assert (early.started_at, late.started_at) == (clock.now, clock.now)
+    answer(lane, [early.id, late.id])
+    clock.advance(0.03)  # for the callers who might come back
+    assert puppet.ids[2:] == [[after.id]]
+    assert desk.ended_ids == [first.id, early.id, late.id]
+
+
+def test_answers_of_both_batches_may_come_together(desk: Desk, clock: FakeClock) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
+    teach(desk, lane, puppet, 1.0, 0.1)
+    first = desk.submit()
+    clock.advance(0.8)
+    second = desk.submit()
+    answer(lane, [first.id, second.id])
+    assert desk.ended_ids == [first.id, second.id]
+    assert not lane.is_busy
+    assert desk.dispatcher.statistics().idle == 1
+
+
+def test_what_was_ahead_of_a_worker_that_dies_is_queued_again(desk: Desk, clock: FakeClock) -> None:
+    puppet, other = Puppet(), Puppet()
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
+    teach(desk, lane, puppet, 1.0, 0.1)
+    first = desk.submit()
+    clock.advance(0.8)
+    second, third = desk.submit(), desk.submit()
+    assert puppet.ids == [[first.id], [second.id]]
+    lane.fail(WorkerCrashed("gone"))
+    assert desk.ended_ids == [first.id]
+    assert [second.stage, third.stage] == [Stage.QUEUED, Stage.QUEUED]
+    desk.dispatcher.open_lane(other, IN_EIGHTS)
+    assert other.ids == [[second.id, third.id]]
+
+
+def test_what_is_ahead_keeps_its_deadline(desk: Desk, clock: FakeClock) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
+    teach(desk, lane, puppet, 1.0, 0.1)
+    first = desk.submit()
+    clock.advance(0.8)
+    second = desk.submit(timeout_s=1.5)
+    clock.advance(2.0)
+    assert desk.ended == [second]
+    assert "waiting for a slot" in str(second.error)
+    answer(lane, [first.id])
+    assert lane.is_busy, "the worker has it, and may be at it"
+    clock.advance(0.1)
+    assert puppet.cancelled == [[second.id]]
+    lane.answered([(second.id, None)])
+    assert not lane.is_busy
+
+
+def test_slots_that_share_a_worker_get_one_batch_at_a_time(desk: Desk, clock: FakeClock) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS)
+    teach(desk, lane, puppet, 1.0, 0.1)
+    desk.submit()
+    clock.advance(0.8)
+    desk.submit()
+    assert len(puppet.batches) == 1
+
+
+# Company
+
+
+class Soon:
+    """What an event loop does after the events that are being handled."""
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[], None]] = []
+
+    def __call__(self, callback: Callable[[], None]) -> None:
+        self.callbacks.append(callback)
+
+    def run(self) -> None:
+        callbacks, self.callbacks = self.callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+@pytest.fixture
+def soon(desk: Desk, clock: FakeClock) -> Soon:
+    soon = Soon()
+    desk.dispatcher = Dispatcher(Limits(100, 10_000), clock, clock.call_at, soon)
+    return soon
+
+
+def test_requests_that_arrive_together_are_one_batch(desk: Desk, soon: Soon) -> None:
+    puppet = Puppet()
+    desk.dispatcher.open_lane(puppet, IN_EIGHTS)
+    entries = [desk.submit() for _ in range(3)]
+    assert puppet.ids == []
+    soon.run()
+    assert puppet.ids == [[entry.id for entry in entries]]
+
+
+def test_without_batching_nobody_gathers(desk: Desk, soon: Soon) -> None:
+    puppet = Puppet()
+    desk.dispatcher.open_lane(puppet)
+    desk.submit()
+    assert len(puppet.batches) == 1
+    assert soon.callbacks == []
+
+
+def test_slow_batch_waits_for_the_callers_it_has_answered(
+    desk: Desk, soon: Soon, clock: FakeClock
+) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS)
+    teach(desk, lane, puppet, 0.02, 0.0005)
+    first = [desk.submit().id for _ in range(3)]
+    soon.run()
+    straggler = desk.submit()
+    answer(lane, first)
+    assert len(puppet.batches) == 1, "they come back at once"
+    back = [desk.submit().id for _ in range(3)]
+    assert puppet.ids[1:] == [[straggler.id, *back]]
+
+
+def test_slow_batch_does_not_wait_for_callers_who_stay_away(
+    desk: Desk, soon: Soon, clock: FakeClock
+) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS)
+    teach(desk, lane, puppet, 0.02, 0.0005)
+    first = [desk.submit().id for _ in range(3)]
+    soon.run()
+    straggler = desk.submit()
+    answer(lane, first)
+    clock.advance(0.003)
+    assert puppet.ids[1:] == [[straggler.id]]
+
+
+def test_lone_caller_is_never_kept_waiting(desk: Desk, soon: Soon, clock: FakeClock) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS)
+    teach(desk, lane, puppet, 0.02, 0.0005)
+    desk.dispatcher.batch_done(1, 0.0205)
+    for _ in range(3):
+        entry = desk.submit()
+        soon.run()
+        assert puppet.ids[-1] == [entry.id]
+        answer(lane, [entry.id])
+
+
+def test_no_second_batch_where_cores_are_used_up_and_company_pays(
+    desk: Desk, soon: Soon, clock: FakeClock
+) -> None:
+    puppets = Puppet(), Puppet()
+    lanes = [desk.dispatcher.open_lane(puppet, IN_EIGHTS) for puppet in puppets]
+    teach(desk, lanes[0], puppets[0], 0.001, 0.00001)
+    desk.dispatcher.company.at_once = 1
+    first = desk.submit()
+    soon.run()
+    waiting = desk.submit()
+    soon.run()
+    assert puppets[0].ids + puppets[1].ids == [[first.id]]
+    clock.advance(0.0045)
+    assert waiting.stage is Stage.RUNNING, "not for long"
+
+
+def test_nobody_is_refused_while_a_slot_is_idle(desk: Desk, soon: Soon, clock: FakeClock) -> None:
+    desk.dispatcher = Dispatcher(Limits(1, 10_000), clock, clock.call_at, soon)
+    puppets = Puppet(), Puppet()
+    lanes = [desk.dispatcher.open_lane(puppet, IN_EIGHTS) for puppet in puppets]
+    teach(desk, lanes[0], puppets[0], 0.001, 0.00001)
+    desk.dispatcher.company.at_once = 1
+    entries = []
+    for _ in range(3):
+        entries.append(desk.submit())
+        soon.run()
+    assert [entry.stage for entry in entries] == [Stage.RUNNING, Stage.RUNNING, Stage.QUEUED]
+
+
+# Admission without a snapshot
+
+
+@given(
+    queue_limit=st.integers(0, 5),
+    limit_bytes=st.integers(0, 50),
+    waiting=st.integers(0, 5),
+    pace_s=st.one_of(st.none(), st.floats(0.01, 5.0)),
+    remaining_s=st.floats(0.0, 20.0),
+    idle=st.integers(0, 1),
+)
+def test_common_cases_are_decided_as_the_rule_says(
+    queue_limit: int,
+    limit_bytes: int,
+    waiting: int,
+    pace_s: float | None,
+    remaining_s: float,
+    idle: int,
+) -> None:
+    clock = FakeClock()
+    desk = Desk(clock, queue_limit=100, queue_limit_bytes=1000)
+    limits = Limits(queue_limit, limit_bytes)
+    lane = desk.dispatcher.open_lane(Puppet())
+    if not idle:
+        desk.submit()
+        for _ in range(waiting):
+            desk.submit(body=b"x" * 10)
+    if pace_s is not None:
+        desk.dispatcher.batch_done(1, pace_s)
+    desk.dispatcher._limits = limits
+    queued = desk.dispatcher.statistics().queued
+    pace = None if pace_s is None else desk.dispatcher.pace.drained_per_s(1)
+    expected = limits.decide(Load(queued, 10 * queued, int(not lane.is_busy), pace), remaining_s)
+    try:
+        desk.dispatcher.check_nowait(clock.now + remaining_s)
+    except RejectedError:
+        assert expected is not None
+    else:
+        assert expected is None

@@ -1,0 +1,64 @@
+"""How large a batch is, and how long it waits: pure decisions."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pelton.batching.policy import at_once, hold_s, linger_s, share
+
+WAITING = st.integers(1, 1000)
+SECONDS = st.floats(0.0, 1.0)
+
+
+def test_a_batch_that_costs_little_by_itself_takes_half() -> None:
+    assert share(100, fixed_s=0.001) == 50
+    assert share(101, fixed_s=0.001) == 51
+
+
+def test_a_batch_that_costs_much_by_itself_takes_all() -> None:
+    assert share(100, fixed_s=0.02) == 100
+
+
+@given(WAITING, SECONDS)
+def test_share_is_at_least_half_and_at_most_all(waiting: int, fixed_s: float) -> None:
+    assert waiting / 2 <= share(waiting, fixed_s) <= waiting
+
+
+def test_few_are_never_split() -> None:
+    assert share(8, fixed_s=0.0) == 8
+
+
+def test_no_request_waits_for_company_that_saves_little() -> None:
+    assert hold_s(4, fixed_s=0.001, each_s=0.02) == 0.0
+    assert hold_s(4, fixed_s=0.0, each_s=0.0) == 0.0
+
+
+@given(WAITING, SECONDS, SECONDS)
+def test_holding_is_bounded_by_the_fixed_cost(waiting: int, fixed: float, each: float) -> None:
+    assert 0.0 <= hold_s(waiting, fixed, each) <= 4 * fixed
+
+
+def test_lone_callers_are_never_kept() -> None:
+    assert linger_s(1, 1, fixed_s=0.05) == 0.0
+
+
+@given(WAITING, WAITING, SECONDS)
+def test_lingering_is_bounded(waiting: int, expected: int, fixed_s: float) -> None:
+    assert 0.0 <= linger_s(waiting, expected, fixed_s) <= min(0.1 * fixed_s, 0.005)
+
+
+def test_cheap_batches_do_not_linger() -> None:
+    assert linger_s(1, 100, fixed_s=0.001) == 0.0
+
+
+def test_batches_that_fill_a_core_leave_one_for_the_front_end() -> None:
+    assert at_once(2, 0.9, lanes=2) == 1
+    assert at_once(16, 0.9, lanes=4) == 4
+    assert at_once(4, 1.0, lanes=16) == 3
+    assert at_once(1, 1.0, lanes=4) == 1
+
+
+def test_batches_that_sleep_or_use_an_accelerator_may_all_run() -> None:
+    assert at_once(2, 0.02, lanes=8) == 8
+    assert at_once(2, None, lanes=8) == 8
