@@ -72,18 +72,18 @@ class Company:
             self._lingering.cancel()
             self._linger_is_over()
 
-    def holds(self, running: int, oldest_at: float, now: float) -> bool:
+    def holds(self, oldest_at: float, free_at: float, now: float) -> bool:
         """Whether what waits had better wait for a slot that is running to be through.
 
         Args:
-            running: slots that run something.
             oldest_at: since when the first of the queue waits.
+            free_at: when a slot should be through; infinity if that is unknown.
             now: the present instant.
         """
-        if running < self.at_once:
-            return False
         fixed_s, each_s = self._cost.fit() or (0.0, 0.0)
         until = oldest_at + hold_s(self._queued(), fixed_s, each_s)
+        if free_at > until or now > free_at + fixed_s:
+            return False  # it would be in vain, or is late already
         if until <= now:
             return False
         if self._holding is None:

@@ -28,7 +28,8 @@ from pelton.errors import (
     QueueFull,
 )
 
-_AHEAD_SHARE = 0.6  # of the expected time of a batch; see docs/performance.md
+_ODD = 4.0  # a batch with so many times the usual bytes a request is like none before
+_FORGET = 0.98
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Dispatcher:
         self._queued = 0
         self._queued_bytes = 0
         self._drained_per_s = 0.0  # 0 is unknown
+        self._mean_bytes = 0.0  # of a request's body
         self._lanes: dict[Lane, None] = {}
         self._send_ahead_at = math.inf  # the earliest of the lanes'
         # A stack: few busy workers keep their caches warm, and the rest can be retired.
@@ -239,8 +241,9 @@ class Dispatcher:
         if hold and queued and limits.requests > 1:
             company = self.company
             running = len(self._lanes) - len(self._idle) - 1
-            hold = company.lingers(queued, queued + coming, now) or company.holds(
-                running, self._queue[0].queued_at, now
+            hold = company.lingers(queued, queued + coming, now) or (
+                running >= company.at_once
+                and company.holds(self._queue[0].queued_at, self._free_at(), now)
             )
         else:
             hold = False
@@ -251,23 +254,28 @@ class Dispatcher:
             self._idle[lane] = None
         return bool(batch)
 
-    def ahead_of(self, requests: int, now: float) -> float:
-        """Return when the batch after one that begins now may be sent.
+    def _free_at(self) -> float:
+        """Return when the first of the slots that run something is expected to be through."""
+        return min([lane.due_at for lane in self._lanes if lane.is_busy], default=math.inf)
 
-        Late in its expected time, so that the next one is as large as may be, and early enough
-        that the worker does not wait while this loop is busy with something else.
+    def expected_s(self, requests: int, size: int) -> float:
+        """Return how long a batch with ``size`` bytes of bodies should take.
+
+        Infinity if nothing like it has been seen.
         """
         expected_s = self.cost.seconds(requests)
-        if expected_s is None:
+        if expected_s is None or size > _ODD * self._mean_bytes * requests:
             return math.inf
-        at = now + _AHEAD_SHARE * expected_s
+        return expected_s
+
+    def look_ahead_at(self, at: float) -> None:
+        """From ``at`` on, a lane may want a batch ahead."""
         self._send_ahead_at = min(self._send_ahead_at, at)
-        return at
 
     def _send_ahead(self, now: float) -> None:
         """Give the lanes that will be through soon their next batches."""
         for lane in self._lanes:
-            if now >= lane.send_ahead_at and lane.wants_ahead(self._queued):
+            if now >= lane.send_ahead_at and lane.wants_ahead(self._queued, now):
                 batch = self._form(lane.limits, now)
                 if batch:
                     lane.send_ahead(batch)
@@ -318,8 +326,12 @@ class Dispatcher:
             batch.append(entry)
         return batch
 
-    def batch_done(self, requests: int, seconds: float) -> None:
-        """Learn from a batch; its lane calls it."""
+    def batch_done(self, requests: int, seconds: float, size: int) -> None:
+        """Learn from a batch of ``size`` bytes of bodies; its lane calls it."""
+        mean_bytes = size / requests
+        if self._mean_bytes:
+            mean_bytes = _FORGET * self._mean_bytes + (1.0 - _FORGET) * mean_bytes
+        self._mean_bytes = mean_bytes
         self.company.last_requests = requests
         self.pace.observe(seconds, requests)
         self.cost.observe(requests, seconds)

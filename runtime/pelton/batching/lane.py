@@ -16,6 +16,9 @@ from pelton.errors import DeadlineExceeded, PeltonError
 if TYPE_CHECKING:
     from pelton.batching.dispatch import Dispatcher
 
+# The next batch is sent late in the present one's expected time, so that it is as large as may be,
+# and early enough that the worker does not wait while the loop is busy with something else.
+AHEAD_SHARE = 0.6
 _LATER_S = 0.0002
 
 
@@ -40,9 +43,12 @@ class Lane:
         self._started_at = 0.0
         self._earliest = 0.0
         self._batch: list[Entry] = []
+        self._bytes = 0
         self._running: dict[int, Entry] = {}
         self._ahead: list[Entry] = []
         self._may_send_ahead = may_send_ahead
+        self.due_at = math.inf
+        """When the present batch is expected to be through; never, if that is unknown."""
         self.send_ahead_at = math.inf
         """When the next batch may be sent before this one is through."""
         self._is_cancelled = False
@@ -84,7 +90,7 @@ class Lane:
                 continue
             ended.append((entry, answer))
             if not self._running:
-                dispatcher.batch_done(len(self._batch), now - self._started_at)
+                dispatcher.batch_done(len(self._batch), now - self._started_at, self._bytes)
                 self.busy_s += now - self._started_at
                 self._batch = []
                 self.send_ahead_at = math.inf
@@ -138,11 +144,17 @@ class Lane:
             entry.lane = self
         self._slot.run(batch)
 
-    def wants_ahead(self, waiting: int) -> bool:
-        """Whether so many are worth a batch of their own; if not, ask again a little later."""
+    def wants_ahead(self, waiting: int, now: float) -> bool:
+        """Whether so many are worth a batch of their own; if not, ask again a little later.
+
+        Not if the present one is late: nobody knows then when it will be through.
+        """
+        if now > 2 * self.due_at - self._started_at:
+            self.send_ahead_at = math.inf
+            return False
         if 2 * waiting >= len(self._batch):
             return True
-        self.send_ahead_at += _LATER_S
+        self.send_ahead_at = now + _LATER_S
         return False
 
     def _run(self, batch: list[Entry], now: float) -> None:
@@ -151,8 +163,12 @@ class Lane:
         self._is_cancelled = False
         self._started_at = now
         self._earliest = min([entry.deadline for entry in batch])
+        self._bytes = sum([len(entry.body) for entry in batch])
+        expected_s = self._dispatcher.expected_s(len(batch), self._bytes)
+        self.due_at = now + expected_s
         if self._may_send_ahead:
-            self.send_ahead_at = self._dispatcher.ahead_of(len(batch), now)
+            self.send_ahead_at = now + AHEAD_SHARE * expected_s
+            self._dispatcher.look_ahead_at(self.send_ahead_at)
         running, done = Stage.RUNNING, Stage.DONE
         for entry in batch:
             self._running[entry.id] = entry

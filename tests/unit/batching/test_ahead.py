@@ -31,7 +31,7 @@ def answer(lane: Lane, ids: list[int]) -> None:
 def teach(desk: Desk, lane: Lane, puppet: Puppet, fixed_s: float, each_s: float) -> None:
     """Have the cost model learn T(n) = fixed_s + n * each_s."""
     for requests in (1, 4, 2, 3) * 4:
-        desk.dispatcher.batch_done(requests, fixed_s + requests * each_s)
+        desk.dispatcher.batch_done(requests, fixed_s + requests * each_s, 4 * requests)
 
 
 def test_next_batch_is_given_before_answers_are_written(desk: Desk) -> None:
@@ -113,6 +113,26 @@ def test_what_is_ahead_keeps_its_deadline(desk: Desk, clock: FakeClock) -> None:
     assert puppet.cancelled == [[second.id]]
     lane.answered([(second.id, None)])
     assert not lane.is_busy
+
+
+def test_nothing_is_sent_ahead_of_a_batch_that_is_late(desk: Desk, clock: FakeClock) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
+    teach(desk, lane, puppet, 1.0, 0.1)
+    desk.submit()
+    clock.advance(2.5)  # 1.1 s were expected
+    desk.submit()
+    assert len(puppet.batches) == 1
+
+
+def test_nothing_is_sent_ahead_of_a_batch_unlike_any_other(desk: Desk, clock: FakeClock) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
+    teach(desk, lane, puppet, 1.0, 0.1)
+    desk.submit(body=b"x" * 100)
+    clock.advance(0.8)
+    desk.submit()
+    assert len(puppet.batches) == 1
 
 
 def test_slots_that_share_a_worker_get_one_batch_at_a_time(desk: Desk, clock: FakeClock) -> None:
@@ -200,7 +220,7 @@ def test_lone_caller_is_never_kept_waiting(desk: Desk, soon: Soon, clock: FakeCl
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS)
     teach(desk, lane, puppet, 0.02, 0.0005)
-    desk.dispatcher.batch_done(1, 0.0205)
+    desk.dispatcher.batch_done(1, 0.0205, 4)
     for _ in range(3):
         entry = desk.submit()
         soon.run()
@@ -222,6 +242,20 @@ def test_no_second_batch_where_cores_are_used_up_and_company_pays(
     assert puppets[0].ids + puppets[1].ids == [[first.id]]
     clock.advance(0.0045)
     assert waiting.stage is Stage.RUNNING, "not for long"
+
+
+def test_nobody_is_held_for_a_slot_that_runs_something_large(
+    desk: Desk, soon: Soon, clock: FakeClock
+) -> None:
+    puppets = Puppet(), Puppet()
+    lanes = [desk.dispatcher.open_lane(puppet, IN_EIGHTS) for puppet in puppets]
+    teach(desk, lanes[0], puppets[0], 0.001, 0.00001)
+    desk.dispatcher.company.at_once = 1
+    desk.submit(body=b"x" * 100)
+    soon.run()
+    small = desk.submit()
+    soon.run()
+    assert small.stage is Stage.RUNNING
 
 
 def test_nobody_is_refused_while_a_slot_is_idle(desk: Desk, soon: Soon, clock: FakeClock) -> None:
@@ -265,13 +299,15 @@ def test_common_cases_are_decided_as_the_rule_says(
         for _ in range(waiting):
             desk.submit(body=b"x" * 10)
     if pace_s is not None:
-        desk.dispatcher.batch_done(1, pace_s)
+        desk.dispatcher.batch_done(1, pace_s, 4)
     desk.dispatcher._limits = limits
     queued = desk.dispatcher.statistics().queued
     pace = None if pace_s is None else desk.dispatcher.pace.drained_per_s(1)
-    expected = limits.decide(Load(queued, 10 * queued, int(not lane.is_busy), pace), remaining_s)
+    deadline = clock.now + remaining_s
+    load = Load(queued, 10 * queued, int(not lane.is_busy), pace)
+    expected = limits.decide(load, deadline - clock.now)
     try:
-        desk.dispatcher.check_nowait(clock.now + remaining_s)
+        desk.dispatcher.check_nowait(deadline)
     except RejectedError:
         assert expected is not None
     else:
