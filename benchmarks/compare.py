@@ -118,6 +118,7 @@ def _under(results: dict[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {s['version']}" for name, s in run.items() if s["version"])
     failed = sum(cell["sent"] - cell["good"] for cell in results["cells"])
     sent = sum(cell["sent"] for cell in results["cells"])
+    baselines = [results["servers"][name]["about"] for name in BASELINES if name in run]
     disturbed = sum(cell["foreign_cores"] > DISTURBED for cell in results["cells"])
     lines = [
         f"{about['cpu']}, {about['cores']} cores, Python {about['python']}; {versions}. "
@@ -125,6 +126,8 @@ def _under(results: dict[str, Any]) -> list[str]:
         f"best concurrency, closed loop, every answer checked; {settings['cores']}. "
         f"{sent - failed:,} right answers, {failed:,} failed; {disturbed} of "
         f"{len(results['cells'])} measurements had other programs on the machine. "
+        f"`mlflow models serve` is the better of {len(baselines)} settings: "
+        f"{' / '.join(baselines)}. "
         f"A ratio in brackets: the ranges overlap. {about['taken_at'][:10]}, `make bench`.",
     ]
     not_run = [

@@ -38,7 +38,11 @@ def results(*cells: dict[str, Any]) -> dict[str, Any]:
         "machine": {"cpu": "X", "cores": 2, "python": "3.11", "taken_at": "2026-01-02T00:00:00"},
         "settings": {"rounds": 3, "cores": "generator pinned to core 1"},
         "servers": {
-            name: {"version": "1", "why_not": "does not install" if name == "absent" else None}
+            name: {
+                "about": name,
+                "version": "1",
+                "why_not": "does not install" if name == "absent" else None,
+            }
             for name in names
         },
         "cells": list(cells),
