@@ -10,6 +10,10 @@ COMMANDS = {
     "compare": ("benchmarks.compare", "the ratio table of a results file, and the README's"),
     "tiers": ("benchmarks.tiers", "every workload type at every size, memory against budget"),
     "latency": ("benchmarks.latency", "one caller: MLflow's server and pelton side by side"),
+    "underload": (
+        "benchmarks.underload",
+        "latency at half of capacity, and of small requests beside a slow one",
+    ),
     "overload": ("benchmarks.overload", "200 callers on one slot: who is refused, and how fast"),
     "queueing": ("benchmarks.queueing", "the load generator against queueing theory"),
     "ceiling": ("benchmarks.ceiling", "what the load generator itself can do"),

@@ -1,0 +1,153 @@
+"""Latency at half of capacity, and of small requests beside a slow one of 16 MB. Open loop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from benchmarks.cell import requests_of
+from benchmarks.cores import Cores
+from benchmarks.models.cache import ONE_THREAD, ensure, model_path
+from benchmarks.run import PACKAGES
+from benchmarks.scenario import SCENARIOS
+from benchmarks.server import servers
+from pelton.bench import machine
+from pelton.bench.arrival import Arrivals
+from pelton.bench.child import Server as Child
+from pelton.bench.child import free_port, pelton_command
+from pelton.bench.interruption import loop_run
+from pelton.bench.load import Load
+from pelton.bench.request import Body, Mix, Request
+from pelton.bench.tally import Tally
+
+_CALLERS: Final = 64
+_SMALL_PER_S: Final = 50.0
+_LARGE_BYTES: Final = 15_900_000
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks underload", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--duration", type=float, default=8.0, help="seconds of each measurement")
+    parser.add_argument("--out", type=Path)
+    parsed = parser.parse_args(argv)
+    ensure("tiny", "wide1")
+    cores = Cores.divide("shared")
+    cores.pin_generator()
+    result, _ = loop_run(lambda stop: _measure(parsed, cores, stop))
+    result |= {"machine": machine.describe(PACKAGES), "cores": str(cores)}
+    if parsed.out:
+        parsed.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"medians of {parsed.rounds} rounds; {cores}")
+    half = result["half"]
+    print(
+        f"half of capacity ({median(r['capacity_per_s'] for r in half):,.0f}/s): "
+        f"p99 {median(r['p99_ms'] for r in half):.2f} ms, "
+        f"of which predict {median(r['predict_ms'] for r in half):.2f} ms on average"
+    )
+    alone, beside = (median(r["p99_ms"] for r in result[key]) for key in ("alone", "beside"))
+    large = sum(r["large"] for r in result["beside"])
+    print(
+        f"small requests ({_SMALL_PER_S:.0f}/s, 2 slots): p99 {alone:.2f} ms alone, "
+        f"{beside:.2f} ms beside one of 16 MB ({beside / alone - 1:+.0%}; {large} of those were answered)"
+    )
+    return 0 if not result["failed"] else 1
+
+
+async def _measure(parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event) -> dict[str, Any]:
+    result: dict[str, Any] = {"half": [], "alone": [], "beside": [], "failed": 0}
+    for _ in range(parsed.rounds):
+        if not stop.is_set():
+            await _half(parsed.duration, cores, stop, result)
+        if not stop.is_set():
+            await _neighbour(parsed.duration, cores, stop, result)
+    return result
+
+
+async def _half(
+    duration_s: float, cores: Cores, stop: asyncio.Event, result: dict[str, Any]
+) -> None:
+    """Find what a closed loop reaches on the 4-column model, then send half as many."""
+    scenario = SCENARIOS["tiny"]
+    async with _Served("tiny", cores, []) as child, asyncio.TaskGroup() as tasks:
+        launch = servers()["pelton"].launch(model_path("tiny"), child.target.port, scenario)
+        mix = Mix([request for request, _ in requests_of(launch, child.target, scenario)])
+        load = Load(child.target, mix, tasks, connections=256, timeout_s=60.0, stop=stop)
+        await load.run_closed(16, 2.0, Tally())
+        capacity = Tally()
+        await load.run_closed(_CALLERS, 3.0, capacity)
+        rate = capacity.in_window / 3.0
+        tally = Tally()
+        await load.run_open(Arrivals(rate / 2, rate / 2, duration_s), tally)
+        load.close()
+    result["failed"] += tally.sent - tally.good
+    result["half"].append(
+        {
+            "capacity_per_s": rate,
+            "p99_ms": tally.latency.percentile(99) * 1e3,
+            "predict_ms": tally.stages.stages["predict"].mean_s * 1e3,
+        }
+    )
+
+
+async def _neighbour(
+    duration_s: float, cores: Cores, stop: asyncio.Event, result: dict[str, Any]
+) -> None:
+    """Send small requests, without and with a large one in flight all the time."""
+    scenario = SCENARIOS["wide1"]
+    flags = ["--concurrency", "2"]
+    async with _Served("wide", cores, flags) as child, asyncio.TaskGroup() as tasks:
+        launch = servers()["pelton"].launch(model_path("wide"), child.target.port, scenario)
+        small = [request for request, _ in requests_of(launch, child.target, scenario)]
+        load = Load(child.target, Mix(small), tasks, connections=64, timeout_s=60.0, stop=stop)
+        large = Load(
+            child.target,
+            Mix([Request(child.target, _large(small[0]))]),
+            tasks,
+            connections=1,
+            timeout_s=60.0,
+            stop=stop,
+        )
+        await load.run_closed(8, 2.0, Tally())
+        await large.run_closed(1, 1.0, Tally())
+        for key in ("alone", "beside"):
+            tally, others = Tally(), Tally()
+            arrivals = Arrivals(_SMALL_PER_S, _SMALL_PER_S, duration_s)
+            runs = [load.run_open(arrivals, tally)]
+            if key == "beside":
+                runs.append(large.run_closed(1, duration_s, others))
+            await asyncio.gather(*runs)
+            result["failed"] += tally.sent - tally.good + others.sent - others.good
+            result[key].append({"p99_ms": tally.latency.percentile(99) * 1e3, "large": others.good})
+        load.close()
+        large.close()
+
+
+def _large(small: Request) -> Body:
+    """Return a request of 16 MB with the columns of a small one."""
+    frame = json.loads(small.body.content)["dataframe_split"]
+    row = json.dumps(frame["data"][0])
+    rows = _LARGE_BYTES // (len(row) + 2)
+    head = '{"dataframe_split": {"columns": ' + json.dumps(frame["columns"]) + ', "data": ['
+    return Body((head + ", ".join([row] * rows) + "]}}").encode(), rows)
+
+
+class _Served:
+    """A served model, for the time of a ``with``."""
+
+    def __init__(self, model: str, cores: Cores, flags: list[str]) -> None:
+        port = free_port()
+        flags = ["--env", "local", "--no-access-log", "--log-level", "warning", *flags]
+        command = pelton_command(str(model_path(model)), port, flags)
+        self._child = Child(command, port, environment=ONE_THREAD, cores=cores.servers)
+
+    async def __aenter__(self) -> Child:
+        await self._child.start()
+        return self._child
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._child.stop()
