@@ -53,7 +53,8 @@ def main(argv: list[str]) -> int:
     large = sum(r["large"] for r in result["beside"])
     print(
         f"small requests ({_SMALL_PER_S:.0f}/s, 2 slots): p99 {alone:.2f} ms alone, "
-        f"{beside:.2f} ms beside one of 16 MB ({beside / alone - 1:+.0%}; {large} of those were answered)"
+        f"{beside:.2f} ms beside one of 16 MB ({beside / alone - 1:+.0%}; "
+        f"{large} of those were answered)"
     )
     return 0 if not result["failed"] else 1
 
