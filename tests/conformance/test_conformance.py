@@ -16,6 +16,9 @@ from tests.conformance.suite import Outcome, Subject, run
 from tests.conformance.wire import ask_all
 from tests.zoo import build
 
+#: The first time, every model is logged and MLflow itself is asked every case.
+RECORDING_S = 1800
+
 SHORT = (
     "sklearn4",
     "witness",
@@ -40,28 +43,33 @@ def test_pelton_answers_as_mlflow(model: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(RECORDING_S)
 def test_every_model_answers_as_mlflow() -> None:
     _assert_agrees(*run(all_cases(), Subject(), jobs=2))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(RECORDING_S)
 def test_many_clients_get_the_bytes_that_one_gets() -> None:
     subject = Subject(arguments="--batching off", concurrency=32)
     _assert_agrees(*run(all_cases(), subject, jobs=2))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(RECORDING_S)
 def test_rows_of_many_clients_predicted_together_are_a_few_ulp_off_at_most() -> None:
     subject = Subject(concurrency=32, rounds=3, ulp=BATCHED_ULP)
     _assert_agrees(*run(all_cases(), subject, jobs=2))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(RECORDING_S)
 def test_the_slow_path_answers_as_the_fast_path() -> None:
     _assert_agrees(*run(all_cases(), Subject(arguments="--no-fast-path"), jobs=2))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(RECORDING_S)
 def test_mlflow_itself_agrees_with_what_was_recorded() -> None:
     """The recorded answers come from one process; this asks each model as mlflow serves it."""
     _assert_agrees(*run(SHORT, Subject("mlflow"), jobs=2))
@@ -75,6 +83,7 @@ def test_mlflow_itself_agrees_with_what_was_recorded() -> None:
     ],
 )
 @pytest.mark.slow
+@pytest.mark.timeout(RECORDING_S)
 def test_variables_that_mlflow_honours_are_honoured(model: str, variable: str, value: str) -> None:
     cases = [inputs("inputs", [1]), records("records", [{"x": 1}])]
     variables = {variable: value}

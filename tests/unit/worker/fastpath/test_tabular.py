@@ -81,7 +81,7 @@ def test_what_real_traffic_is_made_of_is_taken(document: dict[str, Any]) -> None
 
 
 def test_every_scalar_type_is_taken() -> None:
-    fast = echo("all")[1]
+    fast = compiled(pyfunc(Echo(), TABLES["all"]))  # the others' has met its 256 forms perhaps
 
     taken = [json.loads(body) for body in fast.samples() if fast.decode(body, JSON)]
 
