@@ -2,8 +2,36 @@
 
 from __future__ import annotations
 
+import math
+
 _FORGET = 0.98  # a sample weighs half after 34 batches
 _MIN_SAMPLES = 8
+_ODD = 8.0
+_SMALL_BYTES = 65536
+
+
+class UsualSize:
+    """What requests' bodies are usually like.
+
+    A geometric mean, older ones weighing less: a few that are very large do not make themselves
+    the usual.
+    """
+
+    def __init__(self) -> None:
+        self._log_bytes: float | None = None
+
+    def observe(self, size: float) -> None:
+        """Learn from a batch whose bodies have ``size`` bytes on average."""
+        log_bytes = math.log(size + 1.0)
+        if self._log_bytes is not None:
+            log_bytes = _FORGET * self._log_bytes + (1.0 - _FORGET) * log_bytes
+        self._log_bytes = log_bytes
+
+    def is_odd(self, size: float) -> bool:
+        """Whether a body of ``size`` bytes is much larger than usual, and not small anyway."""
+        if size <= _SMALL_BYTES or self._log_bytes is None:
+            return False
+        return size > _ODD * math.exp(self._log_bytes)
 
 
 class CostModel:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pelton.admission.limits import Limits, Load, Refusal, retry_after_s
 from pelton.admission.pace import Pace
 from pelton.batching.company import Company
-from pelton.batching.cost import CostModel
+from pelton.batching.cost import CostModel, UsualSize
 from pelton.batching.entry import Answer, Entry, Stage
 from pelton.batching.lane import Lane, Slot
 from pelton.batching.policy import NO_BATCHING, BatchLimits, share
@@ -27,9 +27,6 @@ from pelton.errors import (
     PeltonError,
     QueueFull,
 )
-
-_ODD = 4.0  # a batch with so many times the usual bytes a request is like none before
-_FORGET = 0.98
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,7 @@ class Dispatcher:
         self.clock = clock
         self.pace = Pace()
         self.cost = CostModel()
+        self.sizes = UsualSize()
         call_at = call_at or on_running_loop(clock)
         self.wheel = DeadlineWheel(self._expire, clock, call_at)
         self.company = Company(
@@ -80,7 +78,6 @@ class Dispatcher:
         self._queued = 0
         self._queued_bytes = 0
         self._drained_per_s = 0.0  # 0 is unknown
-        self._mean_bytes = 0.0  # of a request's body
         self._lanes: dict[Lane, None] = {}
         self._send_ahead_at = math.inf  # the earliest of the lanes'
         # A stack: few busy workers keep their caches warm, and the rest can be retired.
@@ -264,7 +261,7 @@ class Dispatcher:
         Infinity if nothing like it has been seen.
         """
         expected_s = self.cost.seconds(requests)
-        if expected_s is None or size > _ODD * self._mean_bytes * requests:
+        if expected_s is None or self.sizes.is_odd(size / requests):
             return math.inf
         return expected_s
 
@@ -295,7 +292,8 @@ class Dispatcher:
     def _form(self, limits: BatchLimits, now: float) -> list[Entry]:
         """Take a batch from the head of the queue; the late and the gone are left out.
 
-        It is closed before one more request would make it too long for the tightest deadline.
+        It is closed before one more request would make it too long for the tightest deadline. A
+        request that is much larger than usual goes alone: nobody should wait for its rows.
         """
         batch: list[Entry] = []
         size = 0
@@ -319,19 +317,19 @@ class Dispatcher:
             size += len(entry.body)
             tightest = min(tightest, entry.deadline)
             too_long = now + fixed_s + each_s * (len(batch) + 1) > tightest
-            if batch and (size > limits.body_bytes or too_long):
+            is_odd = self.sizes.is_odd(len(entry.body))
+            if batch and (size > limits.body_bytes or too_long or is_odd):
                 break
             self._queue.popleft()
             self._left(entry)
             batch.append(entry)
+            if is_odd:
+                break
         return batch
 
     def batch_done(self, requests: int, seconds: float, size: int) -> None:
         """Learn from a batch of ``size`` bytes of bodies; its lane calls it."""
-        mean_bytes = size / requests
-        if self._mean_bytes:
-            mean_bytes = _FORGET * self._mean_bytes + (1.0 - _FORGET) * mean_bytes
-        self._mean_bytes = mean_bytes
+        self.sizes.observe(size / requests)
         self.company.last_requests = requests
         self.pace.observe(seconds, requests)
         self.cost.observe(requests, seconds)

@@ -17,11 +17,12 @@ from pelton.batching.policy import BatchLimits
 from pelton.errors import RejectedError, WorkerCrashed
 
 IN_EIGHTS = BatchLimits(requests=8)
+LARGE = b"x" * 100_000
 
 
 @pytest.fixture
 def desk(clock: FakeClock) -> Desk:
-    return Desk(clock)
+    return Desk(clock, queue_limit_bytes=10**6)
 
 
 def answer(lane: Lane, ids: list[int]) -> None:
@@ -129,7 +130,7 @@ def test_nothing_is_sent_ahead_of_a_batch_unlike_any_other(desk: Desk, clock: Fa
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
     teach(desk, lane, puppet, 1.0, 0.1)
-    desk.submit(body=b"x" * 100)
+    desk.submit(body=LARGE)
     clock.advance(0.8)
     desk.submit()
     assert len(puppet.batches) == 1
@@ -166,7 +167,7 @@ class Soon:
 @pytest.fixture
 def soon(desk: Desk, clock: FakeClock) -> Soon:
     soon = Soon()
-    desk.dispatcher = Dispatcher(Limits(100, 10_000), clock, clock.call_at, soon)
+    desk.dispatcher = Dispatcher(Limits(100, 10**6), clock, clock.call_at, soon)
     return soon
 
 
@@ -244,6 +245,18 @@ def test_no_second_batch_where_cores_are_used_up_and_company_pays(
     assert waiting.stage is Stage.RUNNING, "not for long"
 
 
+def test_much_larger_request_goes_alone(desk: Desk) -> None:
+    puppet = Puppet()
+    teach(desk, desk.dispatcher.open_lane(Puppet()), puppet, 0.001, 0.00001)
+    desk.submit()
+    waiting = [desk.submit(), desk.submit(body=LARGE), desk.submit(), desk.submit()]
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS)
+    for _ in range(3):
+        answer(lane, puppet.ids[-1])
+    small, large, *others = [entry.id for entry in waiting]
+    assert puppet.ids == [[small], [large], others]
+
+
 def test_nobody_is_held_for_a_slot_that_runs_something_large(
     desk: Desk, soon: Soon, clock: FakeClock
 ) -> None:
@@ -251,7 +264,7 @@ def test_nobody_is_held_for_a_slot_that_runs_something_large(
     lanes = [desk.dispatcher.open_lane(puppet, IN_EIGHTS) for puppet in puppets]
     teach(desk, lanes[0], puppets[0], 0.001, 0.00001)
     desk.dispatcher.company.at_once = 1
-    desk.submit(body=b"x" * 100)
+    desk.submit(body=LARGE)
     soon.run()
     small = desk.submit()
     soon.run()

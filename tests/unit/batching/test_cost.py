@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pelton.batching.cost import CostModel
+from pelton.batching.cost import CostModel, UsualSize
 
 
 def test_nothing_is_known_at_first() -> None:
@@ -59,3 +59,20 @@ def test_no_history_gives_a_negative_cost(history: list[tuple[int, float]]) -> N
     assert fitted is not None
     assert min(fitted) >= 0.0
     assert (model.largest(1.0) or 1) >= 1
+
+
+def test_a_few_large_bodies_do_not_become_the_usual() -> None:
+    sizes = UsualSize()
+    assert not sizes.is_odd(10**8), "nothing is odd before anything was seen"
+    for _ in range(100):
+        for size in (2_000, 2_000, 2_000, 16_000_000):
+            sizes.observe(size)
+    assert sizes.is_odd(16_000_000)
+    assert not sizes.is_odd(40_000), "small is small"
+
+
+def test_large_bodies_are_usual_where_all_are() -> None:
+    sizes = UsualSize()
+    for _ in range(10):
+        sizes.observe(2_000_000)
+    assert not sizes.is_odd(4_000_000)
