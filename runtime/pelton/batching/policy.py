@@ -23,6 +23,8 @@ _TURN_S = 0.00006
 _FEW = 16
 _WORTH = 0.25
 _PATIENCE = 4.0
+_COMPUTES = 0.4
+_SPARE = 0.4  # of a core: a front end that uses less of one leaves it to a batch
 _SLOW_S = 0.005  # timers are of milliseconds
 _LINGER = 0.1
 _LONGEST_LINGER_S = 0.005
@@ -60,17 +62,19 @@ def linger_s(waiting: int, expected: int, fixed_s: float) -> float:
     return min(_LINGER * fixed_s, _LONGEST_LINGER_S)
 
 
-def at_once(cores: int, cpu_share: float | None, lanes: int) -> int:
+def at_once(cores: float, cpu_share: float | None, lanes: int) -> int:
     """Return how many batches may run at a time before they are in each other's way.
 
     Args:
-        cores: usable by this server; one is for the front end.
-        cpu_share: cores that one running batch keeps busy; ``None`` until measured.
+        cores: usable by this server, without what the front end needs of them now.
+        cpu_share: cores that one running batch keeps busy; ``None`` until measured. What is more
+            than 0.4 is taken for 1: under load a slot counts as running while its answers wait.
         lanes: how many could run.
     """
     if not cpu_share:
         return lanes
-    return max(1, min(lanes, int((cores - 1) / min(1.0, cpu_share))))
+    needed = 1.0 if cpu_share > _COMPUTES else cpu_share
+    return max(1, min(lanes, int((cores + _SPARE) / needed)))
 
 
 def share(waiting: int, fixed_s: float) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from pelton import platform
 from pelton.batching.policy import at_once
+from pelton.deadline import Clock
 from pelton.supervisor.handle import WorkerHandle
 
 _LEAST_BUSY_S = 0.1
@@ -16,10 +18,13 @@ class ProcessorWatch:
 
     Args:
         cores: usable by this server.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, cores: int) -> None:
+    def __init__(self, cores: int, clock: Clock) -> None:
         self._cores = cores
+        self._clock = clock
+        self._front_end = (clock(), 0.0)
         self._share: float | None = None
         self._before: dict[str, tuple[float, float]] = {}
 
@@ -42,4 +47,11 @@ class ProcessorWatch:
             self._before = now
         if busy_s >= _LEAST_BUSY_S:
             self._share = used_s / busy_s
-        return at_once(self._cores, self._share, max(1, lanes))
+        return at_once(self._cores - self._front_end_cores(), self._share, max(1, lanes))
+
+    def _front_end_cores(self) -> float:
+        """Return how much of a core this process has used, or waited for, since the last look."""
+        at, before_s = self._front_end
+        now, used_s = self._clock(), platform.runnable_seconds(os.getpid()) or 0.0
+        self._front_end = now, used_s
+        return min(1.0, (used_s - before_s) / max(now - at, 1e-3))

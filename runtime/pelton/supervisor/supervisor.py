@@ -50,7 +50,7 @@ class Supervisor(Revisions):
         self._stopped = asyncio.Event()
         self._demand = asyncio.Event()
         self.memory = MemoryWatch(clock)
-        self._processors = ProcessorWatch(platform.usable_cores())
+        self._processors = ProcessorWatch(platform.usable_cores(), clock)
 
     # What the front end wants to know (frontend.exchange.Served)
 

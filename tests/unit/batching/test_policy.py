@@ -52,11 +52,12 @@ def test_cheap_batches_do_not_linger() -> None:
     assert linger_s(1, 100, fixed_s=0.001) == 0.0
 
 
-def test_batches_that_fill_a_core_leave_one_for_the_front_end() -> None:
-    assert at_once(2, 0.9, lanes=2) == 1
-    assert at_once(16, 0.9, lanes=4) == 4
-    assert at_once(4, 1.0, lanes=16) == 3
-    assert at_once(1, 1.0, lanes=4) == 1
+def test_batches_that_fill_a_core_share_what_the_front_end_leaves() -> None:
+    assert at_once(2 - 0.1, 0.95, lanes=2) == 2
+    assert at_once(2 - 0.7, 0.95, lanes=2) == 1
+    assert at_once(16 - 1.0, 0.9, lanes=4) == 4
+    assert at_once(4 - 1.0, 1.0, lanes=16) == 3
+    assert at_once(1 - 1.0, 1.0, lanes=4) == 1
 
 
 def test_batches_that_sleep_or_use_an_accelerator_may_all_run() -> None:
