@@ -62,6 +62,12 @@ def test_reloads_under_load_lose_nothing(live_endpoint: Serve) -> None:
     }
 
 
+def _in_a_terminal() -> None:
+    """Be what a shell starts in one, though the tests may run under ``nohup``."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def test_closed_terminal_ends_the_server(tmp_path: Path) -> None:
     """It sends SIGHUP as well, and nobody would ever stop a server that took it for a reload."""
     terminal, far_end = os.openpty()
@@ -76,7 +82,7 @@ def test_closed_terminal_ends_the_server(tmp_path: Path) -> None:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_in_a_terminal,
         )
     os.close(far_end)
     try:

@@ -146,7 +146,8 @@ def test_what_a_model_forks_ends_with_its_worker(faulty_endpoint: ServeFaults) -
     assert endpoint.do("fork_returns").status_code == 200
     endpoint.assert_well()
     children = [child.pid for child in psutil.Process(endpoint.worker()).children()]
-    assert len([pid for pid in children if _is_alive(pid)]) == 2
+    # The one that came back out of predict ends by itself, perhaps a little later.
+    until(lambda: len([pid for pid in children if _is_alive(pid)]) == 2, "two are left")
 
     assert_problem(endpoint.do("exit", 1), *CRASHED)
 
