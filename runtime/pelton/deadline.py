@@ -14,8 +14,6 @@ from pelton.errors import RequestError
 Clock = Callable[[], float]
 """Returns seconds on the monotonic clock; tests pass a fake."""
 
-TIMEOUT_HEADER = "x-request-timeout-seconds"
-
 
 def deadline_after(timeout_s: float, header: str | None, now: float) -> float:
     """Return the request's deadline, in seconds of the monotonic clock.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The next batch is sent late in the present one's expected time, so that it is as large as may be,
 # and early enough that the worker does not wait while the loop is busy with something else.
-AHEAD_SHARE = 0.6
+_AHEAD_SHARE = 0.6
 _LATER_S = 0.0002
 
 
@@ -62,11 +62,6 @@ class Lane:
     def is_busy(self) -> bool:
         """Whether the slot is running something, whether or not anybody still waits for it."""
         return bool(self._running)
-
-    @property
-    def busy_since(self) -> float | None:
-        """When the present batch began, in seconds of the monotonic clock."""
-        return self._started_at if self._running else None
 
     def close(self, on_idle: Callable[[], None]) -> None:
         """Stop pulling; ``on_idle`` is called once nothing is running (perhaps now)."""
@@ -167,7 +162,7 @@ class Lane:
         expected_s = self._dispatcher.expected_s(len(batch), self._bytes)
         self.due_at = now + expected_s
         if self._may_send_ahead:
-            self.send_ahead_at = now + AHEAD_SHARE * expected_s
+            self.send_ahead_at = now + _AHEAD_SHARE * expected_s
             self._dispatcher.look_ahead_at(self.send_ahead_at)
         running, done = Stage.RUNNING, Stage.DONE
         for entry in batch:

@@ -11,7 +11,7 @@ from tests.unit.puppet import OK, Desk, FakeClock, Puppet
 
 from pelton.admission.limits import Limits, Load
 from pelton.batching.dispatch import Dispatcher
-from pelton.batching.entry import Stage
+from pelton.batching.entry import Entry, Stage
 from pelton.batching.lane import Lane
 from pelton.batching.policy import BatchLimits
 from pelton.errors import RejectedError, WorkerCrashed
@@ -29,7 +29,7 @@ def answer(lane: Lane, ids: list[int]) -> None:
     lane.answered([(id, OK) for id in ids])
 
 
-def teach(desk: Desk, lane: Lane, puppet: Puppet, fixed_s: float, each_s: float) -> None:
+def teach(desk: Desk, fixed_s: float, each_s: float) -> None:
     """Have the cost model learn T(n) = fixed_s + n * each_s."""
     for requests in (1, 4, 2, 3) * 4:
         desk.dispatcher.batch_done(requests, fixed_s + requests * each_s, 4 * requests)
@@ -49,7 +49,7 @@ def test_next_batch_is_given_before_answers_are_written(desk: Desk) -> None:
 def test_batch_is_sent_ahead_late_in_the_present_one(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
-    teach(desk, lane, puppet, 1.0, 0.1)  # a batch of one: 1.1 s
+    teach(desk, 1.0, 0.1)  # a batch of one: 1.1 s
     first = desk.submit()
     early = desk.submit()
     assert puppet.ids == [[first.id]]
@@ -73,7 +73,7 @@ def test_batch_is_sent_ahead_late_in_the_present_one(desk: Desk, clock: FakeCloc
 def test_answers_of_both_batches_may_come_together(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
-    teach(desk, lane, puppet, 1.0, 0.1)
+    teach(desk, 1.0, 0.1)
     first = desk.submit()
     clock.advance(0.8)
     second = desk.submit()
@@ -86,7 +86,7 @@ def test_answers_of_both_batches_may_come_together(desk: Desk, clock: FakeClock)
 def test_what_was_ahead_of_a_worker_that_dies_is_queued_again(desk: Desk, clock: FakeClock) -> None:
     puppet, other = Puppet(), Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
-    teach(desk, lane, puppet, 1.0, 0.1)
+    teach(desk, 1.0, 0.1)
     first = desk.submit()
     clock.advance(0.8)
     second, third = desk.submit(), desk.submit()
@@ -101,7 +101,7 @@ def test_what_was_ahead_of_a_worker_that_dies_is_queued_again(desk: Desk, clock:
 def test_what_is_ahead_keeps_its_deadline(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
-    teach(desk, lane, puppet, 1.0, 0.1)
+    teach(desk, 1.0, 0.1)
     first = desk.submit()
     clock.advance(0.8)
     second = desk.submit(timeout_s=1.5)
@@ -118,8 +118,8 @@ def test_what_is_ahead_keeps_its_deadline(desk: Desk, clock: FakeClock) -> None:
 
 def test_nothing_is_sent_ahead_of_a_batch_that_is_late(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
-    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
-    teach(desk, lane, puppet, 1.0, 0.1)
+    desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
+    teach(desk, 1.0, 0.1)
     desk.submit()
     clock.advance(2.5)  # 1.1 s were expected
     desk.submit()
@@ -128,8 +128,8 @@ def test_nothing_is_sent_ahead_of_a_batch_that_is_late(desk: Desk, clock: FakeCl
 
 def test_nothing_is_sent_ahead_of_a_batch_unlike_any_other(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
-    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
-    teach(desk, lane, puppet, 1.0, 0.1)
+    desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
+    teach(desk, 1.0, 0.1)
     desk.submit(body=LARGE)
     clock.advance(0.8)
     desk.submit()
@@ -138,8 +138,8 @@ def test_nothing_is_sent_ahead_of_a_batch_unlike_any_other(desk: Desk, clock: Fa
 
 def test_slots_that_share_a_worker_get_one_batch_at_a_time(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
-    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS)
-    teach(desk, lane, puppet, 1.0, 0.1)
+    desk.dispatcher.open_lane(puppet, IN_EIGHTS)
+    teach(desk, 1.0, 0.1)
     desk.submit()
     clock.advance(0.8)
     desk.submit()
@@ -188,16 +188,22 @@ def test_without_batching_nobody_gathers(desk: Desk, soon: Soon) -> None:
     assert soon.callbacks == []
 
 
-def test_slow_batch_waits_for_the_callers_it_has_answered(
-    desk: Desk, soon: Soon, clock: FakeClock
-) -> None:
+def three_answered_and_one_waiting(desk: Desk, soon: Soon) -> tuple[Puppet, Entry]:
+    """A model whose batches cost 20 ms whatever their size, and a slot that is just through."""
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS)
-    teach(desk, lane, puppet, 0.02, 0.0005)
+    teach(desk, 0.02, 0.0005)
     first = [desk.submit().id for _ in range(3)]
     soon.run()
     straggler = desk.submit()
     answer(lane, first)
+    return puppet, straggler
+
+
+def test_slow_batch_waits_for_the_callers_it_has_answered(
+    desk: Desk, soon: Soon, clock: FakeClock
+) -> None:
+    puppet, straggler = three_answered_and_one_waiting(desk, soon)
     assert len(puppet.batches) == 1, "they come back at once"
     back = [desk.submit().id for _ in range(3)]
     assert puppet.ids[1:] == [[straggler.id, *back]]
@@ -206,13 +212,7 @@ def test_slow_batch_waits_for_the_callers_it_has_answered(
 def test_slow_batch_does_not_wait_for_callers_who_stay_away(
     desk: Desk, soon: Soon, clock: FakeClock
 ) -> None:
-    puppet = Puppet()
-    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS)
-    teach(desk, lane, puppet, 0.02, 0.0005)
-    first = [desk.submit().id for _ in range(3)]
-    soon.run()
-    straggler = desk.submit()
-    answer(lane, first)
+    puppet, straggler = three_answered_and_one_waiting(desk, soon)
     clock.advance(0.003)
     assert puppet.ids[1:] == [[straggler.id]]
 
@@ -220,7 +220,7 @@ def test_slow_batch_does_not_wait_for_callers_who_stay_away(
 def test_lone_caller_is_never_kept_waiting(desk: Desk, soon: Soon, clock: FakeClock) -> None:
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS)
-    teach(desk, lane, puppet, 0.02, 0.0005)
+    teach(desk, 0.02, 0.0005)
     desk.dispatcher.batch_done(1, 0.0205, 4)
     for _ in range(3):
         entry = desk.submit()
@@ -233,8 +233,9 @@ def test_no_second_batch_where_cores_are_used_up_and_company_pays(
     desk: Desk, soon: Soon, clock: FakeClock
 ) -> None:
     puppets = Puppet(), Puppet()
-    lanes = [desk.dispatcher.open_lane(puppet, IN_EIGHTS) for puppet in puppets]
-    teach(desk, lanes[0], puppets[0], 0.001, 0.00001)
+    for puppet in puppets:
+        desk.dispatcher.open_lane(puppet, IN_EIGHTS)
+    teach(desk, 0.001, 0.00001)
     desk.dispatcher.company.at_once = 1
     first = desk.submit()
     soon.run()
@@ -247,7 +248,8 @@ def test_no_second_batch_where_cores_are_used_up_and_company_pays(
 
 def test_much_larger_request_goes_alone(desk: Desk) -> None:
     puppet = Puppet()
-    teach(desk, desk.dispatcher.open_lane(Puppet()), puppet, 0.001, 0.00001)
+    desk.dispatcher.open_lane(Puppet())
+    teach(desk, 0.001, 0.00001)
     desk.submit()
     waiting = [desk.submit(), desk.submit(body=LARGE), desk.submit(), desk.submit()]
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS)
@@ -261,8 +263,9 @@ def test_nobody_is_held_for_a_slot_that_runs_something_large(
     desk: Desk, soon: Soon, clock: FakeClock
 ) -> None:
     puppets = Puppet(), Puppet()
-    lanes = [desk.dispatcher.open_lane(puppet, IN_EIGHTS) for puppet in puppets]
-    teach(desk, lanes[0], puppets[0], 0.001, 0.00001)
+    for puppet in puppets:
+        desk.dispatcher.open_lane(puppet, IN_EIGHTS)
+    teach(desk, 0.001, 0.00001)
     desk.dispatcher.company.at_once = 1
     desk.submit(body=LARGE)
     soon.run()
@@ -274,8 +277,9 @@ def test_nobody_is_held_for_a_slot_that_runs_something_large(
 def test_nobody_is_refused_while_a_slot_is_idle(desk: Desk, soon: Soon, clock: FakeClock) -> None:
     desk.dispatcher = Dispatcher(Limits(1, 10_000), clock, clock.call_at, soon)
     puppets = Puppet(), Puppet()
-    lanes = [desk.dispatcher.open_lane(puppet, IN_EIGHTS) for puppet in puppets]
-    teach(desk, lanes[0], puppets[0], 0.001, 0.00001)
+    for puppet in puppets:
+        desk.dispatcher.open_lane(puppet, IN_EIGHTS)
+    teach(desk, 0.001, 0.00001)
     desk.dispatcher.company.at_once = 1
     entries = []
     for _ in range(3):
