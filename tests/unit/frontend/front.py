@@ -116,6 +116,7 @@ async def front_end(
     timeout_s: float = 60.0,
     body_timeout_s: float = 60.0,
     max_payload_bytes: int = 1000,
+    keep_alive_s: float = 60.0,
     with_slot: bool = True,
 ) -> AsyncIterator[Front]:
     """Run a front end whose invocations go the given way."""
@@ -127,7 +128,7 @@ async def front_end(
     app = build_app(Invocations(desk, body_timeout_s), served, metrics, "iris")
     sock = bind("127.0.0.1", 0)
     protocol = protocol_class(app, desk, body_timeout_s) if way == "short" else "httptools"
-    server = HttpServer(app, sock, 60.0, protocol)
+    server = HttpServer(app, sock, keep_alive_s, protocol)
     front = Front(dispatcher, puppet, served, metrics, log, sock.getsockname()[1])
     async with asyncio.timeout(LIMIT_S):
         task = asyncio.ensure_future(server.run())

@@ -75,6 +75,38 @@ def test_chunked_body_is_put_together(way: Way) -> None:
     run(scenario())
 
 
+def test_connection_that_idles_is_closed_after_its_answer(way: Way) -> None:
+    async def scenario() -> None:
+        async with front_end(way, keep_alive_s=1.0) as front:
+            reader, writer = await front.connect()
+            for many in (1, 2):  # in use it stays open
+                writer.write(request(b"{}"))
+                (entry,) = await front.running(many)
+                front.answer(entry)
+                assert (await read_answer(reader)).status == 200
+            assert await reader.read() == b"", "the server closes it"
+
+    run(scenario())
+
+
+def test_connection_that_waits_for_its_answer_does_not_idle(way: Way) -> None:
+    async def scenario() -> None:
+        async with front_end(way, keep_alive_s=1.0) as front:
+            idle, once = await front.connect()
+            once.write(request(b"{}"))
+            (entry,) = await front.running()
+            front.answer(entry)
+            assert (await read_answer(idle)).status == 200
+            reader, writer = await front.connect()
+            writer.write(request(b"{}"))
+            (entry,) = await front.running(2)
+            assert await idle.read() == b"", "more than the limit has passed"
+            front.answer(entry)
+            assert (await read_answer(reader)).status == 200
+
+    run(scenario())
+
+
 def test_connection_serves_one_request_after_the_other(way: Way) -> None:
     async def scenario() -> None:
         async with front_end(way) as front:
