@@ -78,6 +78,24 @@ def test_client_that_leaves_the_queue_is_not_served(endpoint: Faulty) -> None:
     assert endpoint.times_begun("none", 31) == 0
 
 
+def test_client_that_leaves_what_was_sent_ahead_is_not_served(endpoint: Faulty) -> None:
+    """Once the model's pace is known, the next request waits in the worker."""
+    for _ in range(10):
+        assert endpoint.do("sleep", 0.1).status_code == 200
+    with Wire(endpoint.port) as first:
+        with Wire(endpoint.port) as second:
+            first.send(request("hold", 7))
+            second.send(request("none", 71))  # before the first one is late
+            endpoint.until_queued(1)
+        endpoint.until_queued(0)
+        waiting = endpoint.queue("none", 72)
+        endpoint.release(7)
+        assert first.answer().status == 200
+    assert waiting.result().status_code == 200
+    endpoint.assert_well()
+    assert endpoint.times_begun("none", 71) == 0
+
+
 def test_client_that_leaves_while_it_is_served(endpoint: Faulty) -> None:
     """It is not run again, and the slot is free once the model has finished with it."""
     with Wire(endpoint.port) as client:

@@ -63,12 +63,16 @@ class Puppet:
     def __init__(self) -> None:
         self.batches: list[list[Entry]] = []
         self.cancelled: list[list[int]] = []
+        self.dropped: list[int] = []
 
     def run(self, batch: Sequence[Entry]) -> None:
         self.batches.append(list(batch))
 
     def cancel(self, batch: Sequence[Entry]) -> None:
         self.cancelled.append([entry.id for entry in batch])
+
+    def drop(self, entry: Entry) -> None:
+        self.dropped.append(entry.id)
 
     @property
     def ids(self) -> list[list[int]]:

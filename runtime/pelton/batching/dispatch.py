@@ -31,7 +31,10 @@ from pelton.errors import (
 
 @dataclass(frozen=True)
 class QueueStatistics:
-    """An immutable snapshot of the queue, for metrics, scaling and admission."""
+    """An immutable snapshot of the queue, for metrics, scaling and admission.
+
+    What was sent ahead to a worker and has not begun is counted as queued.
+    """
 
     queued: int
     queued_bytes: int
@@ -77,6 +80,8 @@ class Dispatcher:
         self._queue: deque[Entry] = deque()
         self._queued = 0
         self._queued_bytes = 0
+        self._sent = 0  # ahead, and not begun: they count as queued, but nobody can pull them
+        self._sent_bytes = 0
         self._drained_per_s = 0.0  # 0 is unknown
         self._lanes: dict[Lane, None] = {}
         self._send_ahead_at = math.inf  # the earliest of the lanes'
@@ -103,12 +108,12 @@ class Dispatcher:
         if self._refuse is not None:
             raise self._refuse()
         # The common cases, as `decide` finds them.
-        queued = self._queued
+        queued = self._queued + self._sent
         if len(self._idle) > queued:
             return
         if (
             queued < self._limits.queue_limit
-            and self._queued_bytes < self._limits.queue_limit_bytes
+            and self._queued_bytes + self._sent_bytes < self._limits.queue_limit_bytes
             and queued + 1 <= (self._drained_per_s or math.inf) * (deadline - self.clock())
         ):
             return
@@ -157,8 +162,7 @@ class Dispatcher:
         self.company.arrived()
         if self._idle and not self.company.is_holding:
             return  # what gathers is given to it presently
-        if now >= self._send_ahead_at:
-            self._send_ahead(now)
+        self.look_ahead(now)
         if self.on_waiting is not None:
             self.on_waiting()
 
@@ -183,14 +187,17 @@ class Dispatcher:
     def drop(self, entry: Entry) -> None:
         """The client is gone: a queued entry is never run, a running one runs to no avail.
 
-        The slot stays bounded by the deadline: it is interrupted then, if it still runs.
+        One that was sent ahead is not begun. The slot stays bounded by the deadline: it is
+        interrupted then, if it still runs.
         """
         if entry.is_done:
             return
-        was_running = entry.stage is Stage.RUNNING
+        stage, lane = entry.stage, entry.lane
         self.end(entry, None)
-        if was_running:
+        if stage is Stage.RUNNING:
             self.wheel.add(entry)
+        elif stage is Stage.SENT and lane is not None:
+            lane.drop(entry)
 
     def reject_queued(self, error: Callable[[], PeltonError]) -> int:
         """End everything that waits with an error; returns how many that were."""
@@ -212,7 +219,7 @@ class Dispatcher:
             in_order: the worker runs what this slot is given one after the other, so that the next
                 batch may be sent while it runs one.
         """
-        lane = Lane(self, slot, limits, may_send_ahead=in_order and limits.requests > 1)
+        lane = Lane(self, slot, limits, in_order=in_order)
         self._lanes[lane] = None
         self._measure_pace()
         self.pull(lane)
@@ -265,9 +272,19 @@ class Dispatcher:
             return math.inf
         return expected_s
 
+    @property
+    def lanes(self) -> int:
+        """How many slots pull."""
+        return len(self._lanes)
+
     def look_ahead_at(self, at: float) -> None:
         """From ``at`` on, a lane may want a batch ahead."""
         self._send_ahead_at = min(self._send_ahead_at, at)
+
+    def look_ahead(self, now: float) -> None:
+        """A lane runs something: perhaps it wants the next batch now."""
+        if self._queued and now >= self._send_ahead_at:
+            self._send_ahead(now)
 
     def _send_ahead(self, now: float) -> None:
         """Give the lanes that will be through soon their next batches."""
@@ -275,6 +292,8 @@ class Dispatcher:
             if now >= lane.send_ahead_at and lane.wants_ahead(self._queued, now):
                 batch = self._form(lane.limits, now)
                 if batch:
+                    self._sent += len(batch)
+                    self._sent_bytes += sum([len(entry.body) for entry in batch])
                     lane.send_ahead(batch)
         self._send_ahead_at = min([lane.send_ahead_at for lane in self._lanes], default=math.inf)
 
@@ -282,12 +301,23 @@ class Dispatcher:
         """Queue what was sent ahead to a worker that died: it has not begun."""
         for entry in reversed(batch):
             if entry.stage is Stage.SENT:
+                self._not_ahead(entry)
                 entry.stage = Stage.QUEUED
                 entry.lane = None
                 self._queue.appendleft(entry)
                 self._queued += 1
                 self._queued_bytes += len(entry.body)
         self._pull_idle()
+
+    def begun(self, batch: list[Entry]) -> None:
+        """What was sent ahead runs now."""
+        for entry in batch:
+            if entry.stage is Stage.SENT:
+                self._not_ahead(entry)
+
+    def _not_ahead(self, entry: Entry) -> None:
+        self._sent -= 1
+        self._sent_bytes -= len(entry.body)
 
     def _form(self, limits: BatchLimits, now: float) -> list[Entry]:
         """Take a batch from the head of the queue; the late and the gone are left out.
@@ -350,6 +380,8 @@ class Dispatcher:
         """End an entry, wherever it is; the one place where entries end."""
         if entry.stage is Stage.QUEUED:
             self._left(entry)
+        elif entry.stage is Stage.SENT:
+            self._not_ahead(entry)
         self.wheel.remove(entry)
         entry.finish(self.clock(), answer, error)
 
@@ -376,8 +408,8 @@ class Dispatcher:
     def load(self) -> Load:
         """Return what admission decides on."""
         return Load(
-            queued=self._queued,
-            queued_bytes=self._queued_bytes,
+            queued=self._queued + self._sent,
+            queued_bytes=self._queued_bytes + self._sent_bytes,
             idle_slots=len(self._idle),
             drained_per_s=self._drained_per_s or None,
         )
@@ -385,8 +417,8 @@ class Dispatcher:
     def statistics(self) -> QueueStatistics:
         """Return a snapshot."""
         return QueueStatistics(
-            queued=self._queued,
-            queued_bytes=self._queued_bytes,
+            queued=self._queued + self._sent,
+            queued_bytes=self._queued_bytes + self._sent_bytes,
             running=sum(1 for lane in self._lanes if lane.is_busy),
             lanes=len(self._lanes),
             idle=len(self._idle),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # The next batch is sent late in the present one's expected time, so that it is as large as may be,
 # and early enough that the worker does not wait while the loop is busy with something else.
 _AHEAD_SHARE = 0.6
+_AT_ONCE = 0.0  # without batching, a batch that waits does not grow
 _LATER_S = 0.0002
 
 
@@ -31,12 +32,15 @@ class Slot(Protocol):
     def cancel(self, batch: Sequence[Entry]) -> None:
         """Tell the worker that nobody waits for any of the batch any more."""
 
+    def drop(self, entry: Entry) -> None:
+        """Tell the worker not to begin with an entry of the batch that was sent ahead."""
+
 
 class Lane:
     """One slot of one worker, as the queue sees it."""
 
     def __init__(
-        self, dispatcher: Dispatcher, slot: Slot, limits: BatchLimits, *, may_send_ahead: bool
+        self, dispatcher: Dispatcher, slot: Slot, limits: BatchLimits, *, in_order: bool
     ) -> None:
         self._dispatcher = dispatcher
         self._slot = slot
@@ -46,7 +50,7 @@ class Lane:
         self._bytes = 0
         self._running: dict[int, Entry] = {}
         self._ahead: list[Entry] = []
-        self._may_send_ahead = may_send_ahead
+        self._in_order = in_order
         self.due_at = math.inf
         """When the present batch is expected to be through; never, if that is unknown."""
         self.send_ahead_at = math.inf
@@ -91,7 +95,9 @@ class Lane:
                 self.send_ahead_at = math.inf
                 if self._ahead:
                     ahead, self._ahead = self._ahead, []
+                    dispatcher.begun(ahead)
                     self._run(ahead, now)
+                    self._look_ahead(now)
         if not ended:
             return
         is_through = not self._running
@@ -129,6 +135,7 @@ class Lane:
         """Run a batch; the dispatcher calls it."""
         self._run(batch, now)
         self._slot.run(batch)
+        self._look_ahead(now)
 
     def send_ahead(self, batch: list[Entry]) -> None:
         """Send the batch that is to run after the present one; the dispatcher calls it."""
@@ -138,6 +145,14 @@ class Lane:
             entry.stage = Stage.SENT
             entry.lane = self
         self._slot.run(batch)
+
+    def _look_ahead(self, now: float) -> None:
+        if self.send_ahead_at <= now:
+            self._dispatcher.look_ahead(now)
+
+    def drop(self, entry: Entry) -> None:
+        """The client of an entry that was sent ahead is gone: it should not run."""
+        self._slot.drop(entry)
 
     def wants_ahead(self, waiting: int, now: float) -> bool:
         """Whether so many are worth a batch of their own; if not, ask again a little later.
@@ -152,6 +167,14 @@ class Lane:
         self.send_ahead_at = now + _LATER_S
         return False
 
+    def _may_send_ahead(self) -> bool:
+        """Whether the next batch may wait in the worker.
+
+        A request that is a batch of its own gains less than it loses where it would wait behind
+        a slow one while another slot is idle. With one slot, there is no other.
+        """
+        return self._in_order and (self.limits.requests > 1 or self._dispatcher.lanes == 1)
+
     def _run(self, batch: list[Entry], now: float) -> None:
         """The slot runs ``batch`` from now on."""
         self._batch = batch
@@ -161,8 +184,9 @@ class Lane:
         self._bytes = sum([len(entry.body) for entry in batch])
         expected_s = self._dispatcher.expected_s(len(batch), self._bytes)
         self.due_at = now + expected_s
-        if self._may_send_ahead:
-            self.send_ahead_at = now + _AHEAD_SHARE * expected_s
+        if expected_s < math.inf and self._may_send_ahead():
+            share = _AT_ONCE if self.limits.requests == 1 else _AHEAD_SHARE
+            self.send_ahead_at = now + share * expected_s
             self._dispatcher.look_ahead_at(self.send_ahead_at)
         running, done = Stage.RUNNING, Stage.DONE
         for entry in batch:

@@ -8,6 +8,7 @@ Server to worker::
     REQUEST  meta: deadline and content type; body: the raw request body. The frames of one batch
              follow each other; the last one has the flag LAST.
     CANCEL   id: the batch's first request. Nobody waits for that batch any more.
+    DROP     id: a request of a batch that has not begun. Nobody waits for it any more.
     PING     answered by PONG from a thread that runs no user code.
     DRAIN    finish, then exit with status 0.
 
@@ -45,6 +46,7 @@ class Kind(IntEnum):
     CANCEL = 4
     PING = 5
     DRAIN = 6
+    DROP = 7
     CONNECTED = 17
     LOADED = 18
     WARMED = 19

@@ -211,6 +211,11 @@ class WorkerHandle:
 
         self._loop.call_later(self._settings.cancel_grace, enforce)
 
+    def drop(self, entry: Entry) -> None:
+        """Have an entry left out of the batch it was sent ahead in, if that has not begun."""
+        assert self._channel is not None
+        self._channel.send([frames.Frame(Kind.DROP, entry.id)])
+
     # What the worker says
 
     def _on_frames(self, incoming: Sequence[frames.Frame]) -> None:
@@ -370,3 +375,6 @@ class _Port:
         lane = batch[0].lane
         assert lane is not None
         self._handle.cancel(lane, batch)
+
+    def drop(self, entry: Entry) -> None:
+        self._handle.drop(entry)

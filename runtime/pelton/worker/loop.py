@@ -17,7 +17,7 @@ from pelton.channel.messages import Kind, read_request
 from pelton.channel.server import ChannelServer
 from pelton.errors import FrameError
 from pelton.worker.answerer import Answerer, WorkerRequest
-from pelton.worker.slot import Slot
+from pelton.worker.slot import Batch, Slot
 
 
 class Loop:
@@ -32,7 +32,8 @@ class Loop:
     def __init__(self, channel: ChannelServer, answerer: Answerer, slots: int) -> None:
         self._channel = channel
         # None ends a slot.
-        self._batches: queue.SimpleQueue[list[WorkerRequest] | None] = queue.SimpleQueue()
+        self._batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._waiting: dict[int, Batch] = {}  # not begun; the key is the batch's id
         self._slots = [Slot(channel, answerer) for _ in range(slots)]
 
     def run(self) -> None:
@@ -41,32 +42,51 @@ class Loop:
         threading.Thread(target=self._read, name="pelton-reader", daemon=True).start()
         others = [
             threading.Thread(
-                target=slot.run, args=(self._batches.get,), name=f"pelton-slot-{i}", daemon=True
+                target=slot.run, args=(self._next,), name=f"pelton-slot-{i}", daemon=True
             )
             for i, slot in enumerate(self._slots[1:], start=2)
         ]
         for thread in others:
             thread.start()
-        self._slots[0].run(self._batches.get)
+        self._slots[0].run(self._next)
         for thread in others:
             thread.join()
 
+    def _next(self) -> Batch | None:
+        """Wait for the batch that a slot is to begin with; ``None`` ends the slot."""
+        batch = self._batches.get()
+        if batch is not None:
+            del self._waiting[batch.id]
+        return batch
+
+    def _drop(self, request_id: int) -> None:
+        """Leave a request out of its batch, if that has not begun."""
+        for batch in list(self._waiting.values()):
+            batch.dropped.add(request_id)  # of another batch: it changes nothing there
+
     def _read(self) -> None:
-        batch: list[WorkerRequest] = []
+        requests: list[WorkerRequest] = []
         try:
             for frame in self._channel:
                 kind = frame.kind
                 if kind == Kind.REQUEST:
                     deadline, content_type = read_request(frame)
-                    batch.append(WorkerRequest(frame.id, frame.body, content_type, deadline))
+                    requests.append(WorkerRequest(frame.id, frame.body, content_type, deadline))
                     if frame.flags & frames.LAST:
+                        batch = Batch(requests)
+                        self._waiting[batch.id] = batch
                         self._batches.put(batch)
-                        batch = []
+                        requests = []
                 elif kind == Kind.PING:
                     self._channel.send([frames.Frame(Kind.PONG, frame.id)])
                 elif kind == Kind.CANCEL:
+                    waiting = self._waiting.get(frame.id)
+                    if waiting is not None:  # its slot is still busy with the last one
+                        waiting.drop_all()
                     for slot in self._slots:
                         slot.cancel(frame.id)
+                elif kind == Kind.DROP:
+                    self._drop(frame.id)
                 elif kind == Kind.DRAIN:
                     for _ in self._slots:
                         self._batches.put(None)

@@ -29,6 +29,27 @@ class RequestCancelled(BaseException):
     """Raised inside the model's predict; no ``Exception``, so that models do not swallow it."""
 
 
+class Batch:
+    """Requests that came together.
+
+    Attributes:
+        id: that of its first request.
+        requests: in their order.
+        dropped: ids of those whose callers left before it began; they are not run.
+    """
+
+    __slots__ = ("dropped", "id", "requests")
+
+    def __init__(self, requests: Sequence[WorkerRequest]) -> None:
+        self.id = requests[0].id
+        self.requests = requests
+        self.dropped: set[int] = set()
+
+    def drop_all(self) -> None:
+        """Nobody waits for any of it."""
+        self.dropped.update([request.id for request in self.requests])
+
+
 class Slot:
     """Runs batches in the calling thread.
 
@@ -51,7 +72,7 @@ class Slot:
         self._is_main = True
         signal.signal(_CANCEL_SIGNAL, self._on_signal)
 
-    def run(self, next_batch: Callable[[], Sequence[WorkerRequest] | None]) -> None:
+    def run(self, next_batch: Callable[[], Batch | None]) -> None:
         """Run batches until ``next_batch`` returns ``None``."""
         self._thread_id = threading.get_ident()
         while True:
@@ -91,9 +112,12 @@ class Slot:
             time.sleep(pause_s)
             pause_s = min(1.0, pause_s * 1.5)
 
-    def _run(self, batch: Sequence[WorkerRequest]) -> None:
-        unanswered = {request.id: None for request in batch}
-        batch_id = batch[0].id
+    def _run(self, batch: Batch) -> None:
+        requests = batch.requests
+        unanswered = {request.id: None for request in requests}
+        batch_id = batch.id
+        if batch.dropped:
+            requests = [request for request in requests if request.id not in batch.dropped]
 
         def reply(answers: Sequence[tuple[int, AnswerMeta, bytes]]) -> None:
             if os.getpid() != self._pid:
@@ -109,7 +133,7 @@ class Slot:
         try:
             self._armed = batch_id
             self._heed(batch_id)  # cancelled before it began
-            self._answerer.answer(batch, reply)
+            self._answerer.answer(requests, reply)
         except RequestCancelled:
             pass
         self._disarm()

@@ -57,7 +57,7 @@ def test_batch_is_sent_ahead_late_in_the_present_one(desk: Desk, clock: FakeCloc
     late = desk.submit()
     assert puppet.ids == [[first.id], [early.id, late.id]]
     assert [early.stage, late.stage] == [Stage.SENT, Stage.SENT]
-    assert desk.dispatcher.statistics().queued == 0
+    assert desk.dispatcher.statistics().queued == 2, "they have not begun"
     after = desk.submit()
     assert len(puppet.batches) == 2, "one batch ahead is enough"
     clock.advance(0.1)
@@ -114,6 +114,52 @@ def test_what_is_ahead_keeps_its_deadline(desk: Desk, clock: FakeClock) -> None:
     assert puppet.cancelled == [[second.id]]
     lane.answered([(second.id, None)])
     assert not lane.is_busy
+
+
+def test_without_batching_one_slot_gets_its_next_request_at_once(desk: Desk) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, in_order=True)
+    teach(desk, 1.0, 0.1)
+    first, second, third = (desk.submit() for _ in range(3))
+    assert puppet.ids == [[first.id], [second.id]]
+    assert desk.dispatcher.statistics().queued == 2
+    answer(lane, [first.id])
+    assert puppet.ids[2:] == [[third.id]]
+    assert [second.stage, third.stage] == [Stage.RUNNING, Stage.SENT]
+
+
+def test_without_batching_nothing_waits_behind_one_of_several_slots(desk: Desk) -> None:
+    puppets = Puppet(), Puppet()
+    for puppet in puppets:
+        desk.dispatcher.open_lane(puppet, in_order=True)
+    teach(desk, 1.0, 0.1)
+    entries = [desk.submit() for _ in range(3)]
+    assert sum(len(puppet.batches) for puppet in puppets) == 2
+    assert entries[2].stage is Stage.QUEUED
+
+
+def test_client_of_what_is_ahead_leaves_and_the_worker_is_told(desk: Desk) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, in_order=True)
+    teach(desk, 1.0, 0.1)
+    first, second = desk.submit(), desk.submit()
+    desk.dispatcher.drop(second)
+    assert puppet.dropped == [second.id]
+    assert desk.dispatcher.statistics().queued == 0
+    desk.dispatcher.drop(first)
+    assert puppet.dropped == [second.id], "it runs: what has begun is not dropped"
+    lane.answered([(first.id, OK), (second.id, None)])
+    assert not lane.is_busy
+
+
+def test_what_is_ahead_counts_against_the_limit_of_the_queue(clock: FakeClock) -> None:
+    desk = Desk(clock, queue_limit=1)
+    desk.dispatcher.open_lane(Puppet(), in_order=True)
+    teach(desk, 0.001, 0.0)
+    desk.submit()
+    assert desk.submit().stage is Stage.SENT
+    with pytest.raises(RejectedError):
+        desk.submit()
 
 
 def test_nothing_is_sent_ahead_of_a_batch_that_is_late(desk: Desk, clock: FakeClock) -> None:

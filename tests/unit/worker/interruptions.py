@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pelton.channel.messages import PATHS, AnswerMeta, read_answer
 from pelton.channel.server import ChannelServer
 from pelton.worker.answerer import WorkerRequest
-from pelton.worker.slot import Slot
+from pelton.worker.slot import Batch, Slot
 
 BODY = b"sleep"
 
@@ -56,10 +56,10 @@ class Bench:
         self.server = ChannelServer(ours)
         self.model = Model()
         self.slot = Slot(ChannelServer(theirs), self.model)  # type: ignore[arg-type]
-        self.batches: queue.SimpleQueue[list[WorkerRequest] | None] = queue.SimpleQueue()
+        self.batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
 
     def put(self, *requests: tuple[int, bytes]) -> None:
-        self.batches.put([WorkerRequest(id, body, None, 0.0) for id, body in requests])
+        self.batches.put(Batch([WorkerRequest(id, body, None, 0.0) for id, body in requests]))
 
     def end(self) -> None:
         self.batches.put(None)
@@ -92,6 +92,18 @@ def too_early(bench: Bench, body: bytes) -> None:
     bench.end()
 
 
+def dropped(bench: Bench, body: bytes) -> None:
+    """One request of a batch was dropped before it began: only the others run."""
+    batch = Batch([WorkerRequest(id, text, None, 0.0) for id, text in ((1, body), (2, b""))])
+    batch.dropped.add(1)
+    bench.batches.put(batch)
+    whole = Batch([WorkerRequest(3, body, None, 0.0)])
+    whole.drop_all()
+    bench.batches.put(whole)
+    bench.put((4, b""))
+    bench.end()
+
+
 def too_late(bench: Bench, body: bytes) -> None:
     """A cancellation of what is done must not hit its successor."""
     bench.put((1, b""))
@@ -104,7 +116,13 @@ def too_late(bench: Bench, body: bytes) -> None:
     bench.end()
 
 
-SCENARIOS = {"stuck": stuck, "half_done": half_done, "too_early": too_early, "too_late": too_late}
+SCENARIOS = {
+    "stuck": stuck,
+    "half_done": half_done,
+    "too_early": too_early,
+    "dropped": dropped,
+    "too_late": too_late,
+}
 
 
 def main() -> None:

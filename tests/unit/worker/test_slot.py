@@ -52,6 +52,15 @@ def test_what_was_cancelled_before_it_began_never_runs(thread: str) -> None:
     assert _answers("too_early", "sleep", thread) == [[1, "cancelled"], [2, "oracle"]]
 
 
+def test_what_was_dropped_before_it_began_never_runs() -> None:
+    assert _answers("dropped", "sleep", "main") == [
+        [2, "oracle"],
+        [1, "cancelled"],
+        [3, "cancelled"],
+        [4, "oracle"],
+    ]
+
+
 @pytest.mark.parametrize("thread", ["main", "other"])
 def test_late_cancellation_hits_nobody_else(thread: str) -> None:
     assert _answers("too_late", "", thread) == [[1, "oracle"], [2, "oracle"], [3, "oracle"]]
