@@ -43,8 +43,8 @@ class Extracted(Expectation):
         self._extract = launch.extract
         self._predictions = flat(launch.extract(json.loads(body)))
 
-    def met_by(self, body: bytes) -> bool:
-        if super().met_by(body):
+    def says_the_same(self, body: bytes) -> bool:
+        if super().says_the_same(body):
             return True
         try:
             got = flat(self._extract(json.loads(body)))

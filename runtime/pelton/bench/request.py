@@ -37,14 +37,16 @@ class Request:
     Attributes:
         wire: head and body.
         body: what it was made of.
+        rows: rows it asks predictions for (0 = unknown).
         expectation: the right answer; ``None`` while unknown, or when answers are not checked.
     """
 
-    __slots__ = ("body", "expectation", "wire")
+    __slots__ = ("body", "expectation", "rows", "wire")
 
     def __init__(self, target: Target, body: Body) -> None:
         self.wire = target.post(body.content, body.content_type)
         self.body = body
+        self.rows = body.rows
         self.expectation = None if body.answer is None else Expectation(body.answer)
 
 

@@ -95,7 +95,7 @@ class Tally:
         self.rows += rows
         self._skip -= 1
         if self._skip <= 0:
-            self._skip = self._stride
+            self._skip = max(self._stride, len(self.latencies) // _SAMPLES_PER_INTERVAL)
             if timing := HEADER.search(head):
                 self._timings.append(timing[1])
             if name := _SERVED_BY.search(head):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pelton.bench.connection import Connection
+from pelton.bench.connection import Connection, shape_of
 from pelton.bench.request import Body, Request
 from pelton.bench.target import Target
 
@@ -82,6 +82,85 @@ def test_an_answer_is_whole_wherever_it_is_cut(raw: bytes, answer: tuple[int, by
     for i in range(len(raw)):
         connection.data_received(raw[i : i + 1])
     assert client.answers == [answer]
+
+
+SHAPED = (
+    b"HTTP/1.1 200 Fine\r\nContent-Length: 12\r\nX: transfer-encoding: z\r\n\r\nhello\r\n\r\nyou"
+)
+FOLDED = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n z\r\n\r\nhello"
+NAMED = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nY: y\r\n\r\nhello"
+TWICE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello"
+ALIVE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello"
+HELLO = (200, b"hello")
+
+
+@pytest.mark.parametrize("before", [USUAL, FOLDED, TWICE, ALIVE])
+@pytest.mark.parametrize(
+    ("raw", "answer"),
+    [
+        (USUAL, HELLO),
+        (SHAPED, (200, b"hello\r\n\r\nyou")),
+        (FOLDED, HELLO),
+        (NAMED, HELLO),
+        (TWICE, HELLO),
+        (ALIVE, HELLO),
+        (CHUNKED, (429, b"hello")),
+        (EMPTY, (503, b"")),
+        (INTERIM, HELLO),
+    ],
+)
+def test_an_answer_is_whole_wherever_it_is_cut_after_one_of_any_shape(
+    before: bytes, raw: bytes, answer: tuple[int, bytes]
+) -> None:
+    for cut in range(len(raw)):
+        connection, client, _ = asked()
+        connection.data_received(before)
+        connection.send(Request(TARGET, Body(b"{}")), 0.0)
+        for piece in (raw[:cut], raw[cut:]):
+            if piece:
+                connection.data_received(piece)
+        assert client.answers == [HELLO, answer]
+        assert connection.is_open
+
+
+def test_a_matcher_takes_other_values_and_no_other_names() -> None:
+    matches = shape_of(ALIVE[: ALIVE.index(b"\r\n\r\n") + 2])
+    match = matches(ALIVE.replace(b"OK", b"").replace(b" 5\r", b"77\t\r") + b"...")
+    assert match is not None
+    assert match[1] == b"77"
+    for other in (
+        ALIVE.replace(b"keep-alive", b"close"),
+        ALIVE.replace(b" 5", b" x"),
+        ALIVE.replace(b"200", b"201"),
+        ALIVE.replace(b"OK", b"OK\r\nTransfer-Encoding: chunked"),
+        ALIVE.replace(b"keep-alive", b"keep-alive\r\nTransfer-Encoding: chunked"),
+        ALIVE[:-7],
+    ):
+        assert matches(other) is None
+
+
+@pytest.mark.parametrize("surplus", [b"x", USUAL])
+def test_more_than_the_length_after_an_answer_like_the_one_before_cuts_the_connection(
+    surplus: bytes,
+) -> None:
+    connection, client, transport = asked()
+    connection.data_received(USUAL)
+    request = Request(TARGET, Body(b"{}"))
+    connection.send(request, 0.0)
+    connection.data_received(USUAL + surplus)
+    assert client.answers == [HELLO]
+    assert client.losses == [request]
+    assert transport.is_closed
+
+
+def test_a_connection_kept_alive_may_be_closed_by_a_later_answer() -> None:
+    connection, client, transport = asked()
+    connection.data_received(ALIVE)
+    connection.send(Request(TARGET, Body(b"{}")), 0.0)
+    connection.data_received(ALIVE.replace(b"keep-alive", b"close"))
+    assert client.answers == [HELLO, HELLO]
+    assert not connection.is_open
+    assert transport.is_closed
 
 
 def test_a_connection_is_used_again() -> None:
