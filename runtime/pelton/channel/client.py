@@ -13,6 +13,7 @@ from typing import Final, cast
 from pelton.channel import frames
 from pelton.errors import FrameError
 
+_SEND_BYTES: Final = 4 * 1024 * 1024  # asked for; the system may allow less
 _JOIN_BYTES: Final = 256 * 1024  # up to here copying costs less than a list of buffers
 
 
@@ -43,6 +44,7 @@ class ChannelClient(asyncio.Protocol):
     ) -> ChannelClient:
         """Take over the server's end of a socketpair; it is closed with the channel."""
         sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
         loop = asyncio.get_running_loop()
         _, protocol = await loop.create_unix_connection(lambda: cls(on_frames, on_lost), sock=sock)
         return protocol

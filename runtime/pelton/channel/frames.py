@@ -63,15 +63,21 @@ def encode(frame: Frame) -> list[bytes | bytearray | memoryview]:
 class FrameReader:
     """Cuts a stream of bytes into frames; holds at most one incomplete frame.
 
-    Each byte is copied once, into the frame it belongs to, however the stream was cut.
+    Each byte is copied once, into the frame it belongs to, however the stream was cut; one that
+    is read into ``room``, not even that.
     """
 
     def __init__(self, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> None:
         self._max_payload_bytes = max_payload_bytes
         self._head = bytearray()
-        self._payload: bytearray | None = None
-        self._filled = 0
+        self._payload = bytearray()
+        self._room: memoryview | None = None
         self._kind = self._flags = self._meta_bytes = self._id = 0
+
+    @property
+    def room(self) -> memoryview | None:
+        """Where the rest of an incomplete payload belongs; ``None`` if there is none."""
+        return self._room
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[Frame]:
         """Take the next bytes of the stream and return the frames they complete.
@@ -81,26 +87,38 @@ class FrameReader:
         """
         frames: list[Frame] = []
         view = memoryview(data)
-        if self._payload is None and not self._head:
+        if self._room is None and not self._head:
             view = view[self._take_whole(data, frames) :]
-        while len(view) or self._payload is not None:
-            if self._payload is None:
+        while len(view) or self._room is not None:
+            room = self._room
+            if room is None:
                 taken = min(HEADER_BYTES - len(self._head), len(view))
                 self._head += view[:taken]
                 view = view[taken:]
                 if len(self._head) < HEADER_BYTES:
                     break
-                self._begin()
-            payload = self._payload
-            assert payload is not None
-            taken = min(len(payload) - self._filled, len(view))
-            payload[self._filled : self._filled + taken] = view[:taken]
-            self._filled += taken
+                room = self._begin()
+            taken = min(len(room), len(view))
+            room[:taken] = view[:taken]  # a bytearray in place of a view would make a copy first
             view = view[taken:]
-            if self._filled < len(payload):
+            frame = self.filled(taken)
+            if frame is None:
                 break
-            frames.append(self._finish(payload))
+            frames.append(frame)
         return frames
+
+    def filled(self, count: int) -> Frame | None:
+        """Take ``count`` bytes that were read into ``room``; return the frame if it is whole."""
+        assert self._room is not None
+        room = self._room[count:]
+        if len(room):
+            self._room = room
+            return None
+        self._room = None
+        payload, self._payload = self._payload, bytearray()
+        meta = bytes(payload[: self._meta_bytes])
+        body = memoryview(payload)[self._meta_bytes :] if self._meta_bytes else payload
+        return Frame(self._kind, self._id, meta, body, self._flags)
 
     def _take_whole(self, data: bytes | bytearray | memoryview, frames: list[Frame]) -> int:
         """Cut off the frames that lie whole in ``data``; returns the bytes they take."""
@@ -118,16 +136,11 @@ class FrameReader:
             at = next_at
         return at
 
-    def _begin(self) -> None:
+    def _begin(self) -> memoryview:
         size, self._kind, self._flags, self._meta_bytes, self._id = HEADER.unpack(self._head)
         if size > self._max_payload_bytes or self._meta_bytes > size:
             raise FrameError(f"Not a frame: {bytes(self._head)!r}. This is a bug.")
         self._head.clear()
         self._payload = bytearray(size)
-        self._filled = 0
-
-    def _finish(self, payload: bytearray) -> Frame:
-        self._payload = None
-        meta = bytes(payload[: self._meta_bytes])
-        body = memoryview(payload)[self._meta_bytes :] if self._meta_bytes else payload
-        return Frame(self._kind, self._id, meta, body, self._flags)
+        self._room = memoryview(self._payload)
+        return self._room

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pelton.channel import frames
 
 _READ_BYTES = 256 * 1024
+_DIRECT_BYTES = 64 * 1024  # of a frame that lacks as much: read to where it stays
 _MAX_BUFFERS = 512  # of one sendmsg; the kernel takes 1024
 
 
@@ -60,10 +61,17 @@ class ChannelServer:
             EOFError: the server closed the channel.
             FrameError: what arrived is not a frame.
         """
-        count = self.sock.recv_into(self._buffer)
+        room = self._reader.room
+        if room is None or len(room) < _DIRECT_BYTES:
+            count = self.sock.recv_into(self._buffer)
+            if count == 0:
+                raise EOFError
+            return self._reader.feed(self._buffer[:count])
+        count = self.sock.recv_into(room, 0, socket.MSG_WAITALL)
         if count == 0:
             raise EOFError
-        return self._reader.feed(self._buffer[:count])
+        frame = self._reader.filled(count)
+        return [] if frame is None else [frame]
 
     def __iter__(self) -> Iterator[frames.Frame]:
         """Yield frames until the server closes the channel."""

@@ -186,6 +186,7 @@ class Desk:
 
     Attributes:
         seen: requests that have come, whatever became of them.
+        set_aside_bytes: memory that waits for the rest of large bodies.
     """
 
     def __init__(
@@ -205,6 +206,7 @@ class Desk:
         self.timeout_s = timeout_s
         self.max_payload_bytes = max_payload_bytes
         self.seen = 0
+        self.set_aside_bytes = 0
         self._ids = itertools.count(1)
         self._prefix = os.urandom(6).hex()
         self.next_entry_id = self._ids.__next__

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _LINGER_S: Final = 5.0
 # A head that takes longer or is larger is no request. The last read may overrun it.
 _MAX_HEAD_BYTES: Final = 512 * 1024
+# A body that lacks as much is read past the parser, to where it stays...
+_DIRECT_BYTES: Final = 128 * 1024
+# ... which takes all its memory at once: for so many bytes in all; others grow as they come.
+_MAX_SET_ASIDE_BYTES: Final = 64 * 1024 * 1024
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -104,6 +108,19 @@ class LaneProtocol(HttpToolsProtocol):
         cycle: Any = self.cycle
         if type(cycle) is _Invocation and not cycle.is_complete:
             cycle.wait_for_more()
+            if cycle.missing_bytes >= _DIRECT_BYTES:
+                self._read_directly(cycle)
+
+    def _read_directly(self, invocation: _Invocation) -> None:
+        """Have the rest of a body read past the parser, if there is memory to set aside."""
+        if self.desk.set_aside_bytes + invocation.missing_bytes <= _MAX_SET_ASIDE_BYTES:
+            self.transport.set_protocol(_DirectBody(self, invocation))
+
+    def go_on(self) -> None:
+        """Read the next request after a body whose end the parser has not seen."""
+        self.transport.set_protocol(self)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
 
     def _limit_head(self, size: int) -> None:
         """Bound the size of a head that comes in pieces, and the time it takes."""
@@ -185,13 +202,30 @@ class _Invocation:
         self._protocol = protocol
         self._head = head
         self._exchange = Exchange(protocol.desk, head.request_id)
-        self._body: bytes | bytearray = b""
+        self._body: bytes | bytearray | memoryview = b""
         self._received = 0
         self._timer: asyncio.TimerHandle | None = None
         self.keep_alive = keep_alive
         self.response_complete = False
         self.disconnected = False
         self.is_complete = False
+
+    @property
+    def missing_bytes(self) -> int:
+        """How much of the body is still to come; 0 if nobody knows, or nobody wants it."""
+        length = self._head.content_length
+        if length is None or self.response_complete or not self.keep_alive:
+            return 0
+        return length - self._received
+
+    def make_room(self) -> memoryview:
+        """Set the memory aside for all of a body of known length; returns what is to be filled."""
+        began, missing = self._received, self.missing_bytes
+        body = memoryview(bytearray(began + missing))
+        body[:began] = self._body
+        self._body = body
+        self._received += missing
+        return body[began:]
 
     def admit(self, expects_continue: bool) -> None:
         """Decide on the headers alone."""
@@ -287,6 +321,53 @@ class _Invocation:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class _DirectBody(asyncio.BufferedProtocol):
+    """Reads the rest of a body from the socket to where it stays; the parser would copy it twice.
+
+    It is the transport's protocol until the body is whole; what is not about reading goes to
+    the lane's.
+    """
+
+    def __init__(self, protocol: LaneProtocol, invocation: _Invocation) -> None:
+        self._protocol = protocol
+        self._invocation = invocation
+        self._room = invocation.make_room()
+        self._set_aside = len(self._room)
+        protocol.desk.set_aside_bytes += self._set_aside
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the rest belongs, however much of it comes at a time."""
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So much has come."""
+        self._room = self._room[nbytes:]
+        if not len(self._room):
+            self._release()
+            self._protocol.go_on()
+            self._invocation.on_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._release()
+        self._protocol.connection_lost(exc)
+
+    def eof_received(self) -> None:
+        """The client sends no more."""
+        self._protocol.eof_received()
+
+    def pause_writing(self) -> None:
+        """An answer waits for the client."""
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It does not any more."""
+        self._protocol.resume_writing()
+
+    def _release(self) -> None:
+        self._protocol.desk.set_aside_bytes -= self._set_aside
 
 
 def protocol_class(app: App, desk: Desk, body_timeout_s: float) -> type[LaneProtocol]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import threading
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pelton.channel.client import ChannelClient
-from pelton.channel.frames import Frame
+from pelton.channel.frames import Frame, encode
 from pelton.channel.messages import Kind
 from pelton.channel.server import ChannelServer
 from pelton.errors import FrameError
@@ -118,3 +121,33 @@ def test_frames_of_many_threads_are_never_mixed() -> None:
         thread.join()
     writer.close()
     reader.close()
+
+
+@given(
+    sizes=st.lists(st.sampled_from([0, 1, 5_000, 70_000, 300_000, 700_000]), max_size=4),
+    cuts=st.lists(st.integers(0, 2_000_000), max_size=6),
+)
+@settings(max_examples=30, deadline=None)
+def test_large_bodies_arrive_unchanged_however_they_are_cut(
+    sizes: list[int], cuts: list[int]
+) -> None:
+    sent = [Frame(Kind.REQUEST, n, b"meta", _noise(size, n)) for n, size in enumerate(sizes)]
+    stream = b"".join(bytes(buffer) for frame in sent for buffer in encode(frame))
+    ours, theirs = socket.socketpair()
+    worker = ChannelServer(theirs)
+
+    def write() -> None:
+        for start, end in pairwise([0, *sorted(cuts), len(stream)]):
+            ours.sendall(stream[start:end])
+        ours.close()
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    received = [(frame.id, frame.meta, bytes(frame.body)) for frame in worker]
+    thread.join()
+    worker.close()
+    assert received == [(frame.id, b"meta", frame.body) for frame in sent]
+
+
+def _noise(size: int, seed: int) -> bytes:
+    return random.Random(seed).randbytes(size)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Coroutine
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -426,3 +428,41 @@ def test_of_a_repeated_header_the_first_counts(way: Way) -> None:
     assert (head.content_type, head.timeout, head.request_id, head.content_length) == (
         "a/b", "1", "first", 12,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("cuts", [(200_000,), (10, 131_000, 400_000), (300_000, 300_001, 699_999)])
+def test_large_body_arrives_unchanged_however_it_is_cut(way: Way, cuts: tuple[int, ...]) -> None:
+    body = random.Random(1).randbytes(700_000)
+
+    async def scenario() -> None:
+        async with front_end(way, max_payload_bytes=1_000_000) as front:
+            reader, writer = await front.connect()
+            for many in (1, 2):  # the connection goes on after it
+                writer.write(request(b"", headers={"content-length": str(len(body))}))
+                for start, end in pairwise([0, *cuts, len(body)]):
+                    writer.write(body[start:end])
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
+                (entry,) = await front.running(many)
+                assert bytes(entry.body) == body
+                front.answer(entry)
+                assert (await read_answer(reader)).status == 200
+
+    asyncio.run(scenario())
+
+
+def test_client_that_leaves_within_a_large_body_is_never_run(way: Way) -> None:
+    async def scenario() -> None:
+        async with front_end(way, max_payload_bytes=1_000_000) as front:
+            _, writer = await front.connect()
+            writer.write(request(b"x" * 300_000, headers={"content-length": "900000"}))
+            await writer.drain()
+            await asyncio.sleep(0.05)
+            writer.close()
+            answer = asyncio.ensure_future(front.ask(b"{}"))
+            (entry,) = await front.running()
+            front.answer(entry)
+            assert (await answer).status == 200
+            assert len(front.puppet.batches) == 1
+
+    asyncio.run(scenario())
