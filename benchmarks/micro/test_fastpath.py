@@ -108,6 +108,35 @@ def test_predict(benchmark: BenchmarkFixture, case: str) -> None:
     benchmark(fast.predict, decoded)
 
 
+@pytest.mark.parametrize("rows", [1, 32])
+@pytest.mark.parametrize("way", ["frame", "array"])
+@pytest.mark.parametrize("name", ["LogisticRegression 4", "LGBMRegressor 100"])
+def test_predict_estimator(benchmark: BenchmarkFixture, name: str, way: str, rows: int) -> None:
+    """An estimator's whole predict: on the frame MLflow would make, and on its array."""
+    from lightgbm import LGBMRegressor
+    from mlflow.sklearn import _SklearnModelWrapper
+    from sklearn.linear_model import LogisticRegression
+
+    width = int(name.split()[1])
+    columns = [f"f{place}" for place in range(width)]
+    data = pd.DataFrame(np.random.default_rng(0).normal(size=(200, width)), columns=columns)
+    target = data["f0"] > 0
+    estimator = (
+        LogisticRegression()
+        if width == 4
+        else LGBMRegressor(n_estimators=100, n_jobs=1, verbose=-1)
+    )
+    model = _doubles(width)
+    model = PyFuncModel(model.metadata, _SklearnModelWrapper(estimator.fit(data, target)))
+    fast = compile_fast_path(model)
+    assert isinstance(fast, FastPath)
+    decoded = fast.decode(_split(columns, data.head(rows).to_numpy().tolist()), JSON)
+    assert decoded is not None
+    if way == "frame":
+        fast._predictor._arrays._twin = None
+    benchmark(fast.predict, decoded)
+
+
 _RNG = np.random.default_rng(0)
 _OUTPUTS: dict[str, Any] = {
     "1 float": _RNG.random(1),

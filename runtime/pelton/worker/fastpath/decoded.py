@@ -85,6 +85,7 @@ class Frames:
     """Requests whose input is a frame of ``layout``."""
 
     def __init__(self, layout: Layout) -> None:
+        self.layout = layout
         self.build = layout.build
         self.join = layout.join
         self.take = layout.take

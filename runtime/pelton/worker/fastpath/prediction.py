@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel, scoring_server
 
 from pelton.worker.fastpath.decoded import Decoded
+from pelton.worker.fastpath.estimator import Arrays
 from pelton.worker.fastpath.witness import Witness
 
 _PREDICT = PyFuncModel.predict.__code__
@@ -54,7 +55,7 @@ class Predictor:
 
     def __init__(self, model: PyFuncModel) -> None:
         self._model = model
-        self._bare = without_enforcement(model)
+        self._arrays = Arrays(without_enforcement(model))
         self._schema = model.metadata.get_input_schema()
         self._witness = Witness(model)
 
@@ -64,8 +65,9 @@ class Predictor:
         Raises:
             BaseException: whatever the model raises; ``MlflowException`` for params it refuses.
         """
-        model = self._model if decoded.enforce else self._bare
-        return model.predict(decoded.data, params=decoded.params)
+        if decoded.enforce:
+            return self._model.predict(decoded.data, params=decoded.params)
+        return self._arrays.predict(decoded)
 
     def failure(
         self, error: Exception, decoded: Decoded, body: bytes, content_type: str
