@@ -32,6 +32,7 @@ from pelton.bench.tally import Tally
 from pelton.bench.target import Target
 
 SERVICE_S = 0.010
+_IN_THE_SLOT = ("decode", "predict", "encode")
 _BODY = Body(json.dumps({"dataframe_split": {"columns": ["x"], "data": [[1.0]]}}).encode())
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n" + b'{"predictions": [1.0]}'
 
@@ -53,6 +54,12 @@ def main(argv: list[str]) -> int:
         ok = ok and abs(off) <= within
         print(
             f"  {name:<46} {got:>9.3f}  expected {wanted:>9.3f}  {off:+.1%} (within {within:.0%})"
+        )
+    if stages := figures["stages"]:
+        print(
+            f"  the slot's {figures['slot_ms']:.2f} ms a request, at capacity: "
+            + ", ".join(f"{name} {ms:.2f}" for name, ms in stages.items())
+            + f", between two requests {figures['slot_ms'] - sum(stages.values()):.2f}"
         )
     for name, latency in figures["stall"].items():
         p50, p99 = latency["p50_ms"], latency["p99_ms"]
@@ -120,7 +127,12 @@ async def _measure(parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event
             else:
                 await load.run_closed(1, 20.0, tally)
             stalls[name] = tally.latency.summary()
-    return {"checks": checks, "stall": stalls}
+    stages = {
+        name: histogram.mean_s * 1e3
+        for name, histogram in full.stages.stages.items()
+        if name in _IN_THE_SLOT
+    }
+    return {"checks": checks, "stall": stalls, "stages": stages, "slot_ms": service_s * 1e3}
 
 
 def lindley_wait_s(times: list[float], service_s: float) -> float:

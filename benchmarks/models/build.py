@@ -108,13 +108,13 @@ def save_echo(path: Path) -> None:
     )
 
 
-def save_timed(path: Path, fixed_s: float, row_s: float) -> None:
-    """Sleeps for a batch and for each row."""
+def save_timed(path: Path, fixed_s: float, row_s: float, spin_s: float = 0.0) -> None:
+    """Takes a time for a batch and for each row, asleep but for the last ``spin_s``."""
     mlflow.pyfunc.save_model(
         path,
         pip_requirements=_REQUIREMENTS,
         python_model=str(_HERE / "timed_model.py"),
-        model_config={"fixed_s": fixed_s, "row_s": row_s},
+        model_config={"fixed_s": fixed_s, "row_s": row_s, "spin_s": spin_s},
         signature=ModelSignature(_doubles("x"), Schema([TensorSpec(np.dtype("float64"), (-1,))])),
         input_example=pd.DataFrame({"x": [1.0]}),
     )
@@ -158,8 +158,8 @@ MODELS: Final[dict[str, Callable[[Path], None]]] = {
     "echo": save_echo,
     "fixed": lambda path: save_timed(path, 0.020, 0.0005),
     "slow": lambda path: save_timed(path, 0.250, 0.0),
-    "ten": lambda path: save_timed(path, 0.010, 0.0),
-    "fifty": lambda path: save_timed(path, 0.050, 0.0),
+    "ten": lambda path: save_timed(path, 0.010, 0.0, spin_s=0.0005),
+    "fifty": lambda path: save_timed(path, 0.050, 0.0, spin_s=0.0005),
     "large": lambda path: save_arrays(path, 400),
 }
 
