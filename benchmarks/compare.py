@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from benchmarks.models.cache import ROOT
 from benchmarks.scenario import SCENARIOS
-from benchmarks.server import BASELINES
+from benchmarks.server import BASELINES, OURS
 
 BEGIN: Final = "<!-- benchmark:begin -->"
 END: Final = "<!-- benchmark:end -->"
@@ -72,6 +73,11 @@ def best_of(results: dict[str, Any], scenario: str, server: str) -> Best | None:
     return max(bests, key=lambda best: best.median, default=None)
 
 
+def best_among(results: dict[str, Any], scenario: str, servers: Iterable[str]) -> Best | None:
+    """Find the best of several servers, or of several settings of one."""
+    return _best([best_of(results, scenario, server) for server in servers])
+
+
 def ratio(ours: Best | None, theirs: Best | None) -> str:
     """Write ours over theirs; in brackets where the rounds' ranges overlap (no winner there)."""
     if ours is None or theirs is None or theirs.median == 0:
@@ -81,19 +87,19 @@ def ratio(ours: Best | None, theirs: Best | None) -> str:
     return f"({text})" if overlap else text
 
 
-def table(results: dict[str, Any], ours: str = "pelton") -> str:
+def table(results: dict[str, Any]) -> str:
     """Return the ratio table, in Markdown, and under it what it was measured on."""
-    names = list(results["servers"])
-    peers = [name for name in names if name not in (ours, *BASELINES)]
+    peers = [name for name in results["servers"] if name not in (*OURS, *BASELINES)]
     measured = [s for s in SCENARIOS if any(c["scenario"] == s for c in results["cells"])]
     head = (
-        "| requests/s | `mlflow models serve` | best peer | pelton | × mlflow | × peer | p99 at c |"
+        *("requests/s", "`mlflow models serve`", "best peer", "pelton"),
+        *("× mlflow, 1 worker", "× mlflow, best", "× peer", "p99 at c"),
     )
-    lines = [head, "|---|---|---|---|---|---|---|"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for scenario in measured:
-        mine = best_of(results, scenario, ours)
-        baseline = _best([best_of(results, scenario, name) for name in BASELINES])
-        peer = _best([best_of(results, scenario, name) for name in peers])
+        mine = best_among(results, scenario, OURS)
+        baseline = best_among(results, scenario, BASELINES)
+        peer = best_among(results, scenario, peers)
         lines.append(
             "| "
             + " | ".join(
@@ -101,7 +107,8 @@ def table(results: dict[str, Any], ours: str = "pelton") -> str:
                     SCENARIOS[scenario].about,
                     str(baseline) if baseline else "–",
                     f"{peer} {peer.server}" if peer else "–",
-                    f"**{mine}**" if mine else "–",
+                    f"**{mine}**{_unless_default(mine)}" if mine else "–",
+                    ratio(mine, best_of(results, scenario, BASELINES[0])),
                     ratio(mine, baseline),
                     ratio(mine, peer),
                     f"{mine.p99_ms:.3g} ms, c={mine.concurrency}" if mine else "–",
@@ -118,7 +125,6 @@ def _under(results: dict[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {s['version']}" for name, s in run.items() if s["version"])
     failed = sum(cell["sent"] - cell["good"] for cell in results["cells"])
     sent = sum(cell["sent"] for cell in results["cells"])
-    baselines = [results["servers"][name]["about"] for name in BASELINES if name in run]
     disturbed = sum(cell["foreign_cores"] > DISTURBED for cell in results["cells"])
     lines = [
         f"{about['cpu']}, {about['cores']} cores, Python {about['python']}; {versions}. "
@@ -126,9 +132,9 @@ def _under(results: dict[str, Any]) -> list[str]:
         f"best concurrency, closed loop, every answer checked; {settings['cores']}. "
         f"{sent - failed:,} right answers, {failed:,} failed; {disturbed} of "
         f"{len(results['cells'])} measurements had other programs on the machine. "
-        f"`mlflow models serve` is the better of {len(baselines)} settings: "
-        f"{' / '.join(baselines)}. "
-        f"A ratio in brackets: the ranges overlap. {about['taken_at'][:10]}, `make bench`.",
+        + _best_of_settings("`mlflow models serve`", BASELINES, results)
+        + _best_of_settings("pelton", OURS, results)
+        + f"A ratio in brackets: the ranges overlap. {about['taken_at'][:10]}, `make bench`.",
     ]
     not_run = [
         f"Not run: {name} ({s['why_not']})."
@@ -141,23 +147,35 @@ def _under(results: dict[str, Any]) -> list[str]:
     return [*lines, *not_run]
 
 
-def stages(results: dict[str, Any], ours: str = "pelton") -> str:
-    """Return where a request's time goes, alone and at the best concurrency, in Markdown."""
+def _best_of_settings(what: str, settings: tuple[str, ...], results: dict[str, Any]) -> str:
+    """Name the settings that a server was measured with, if there is a choice."""
+    measured = {cell["server"] for cell in results["cells"]}
+    abouts = [results["servers"][name]["about"] for name in settings if name in measured]
+    if len(abouts) < 2:
+        return ""
+    word = "better" if len(abouts) == 2 else "best"
+    return f"{what} is the {word} of {len(abouts)} settings: {' / '.join(abouts)}. "
+
+
+def stages(results: dict[str, Any]) -> str:
+    """Return where a request's time goes in pelton, with one caller and at its best."""
     names = ("queue", "decode", "predict", "encode", "total")
     head = ["scenario", "c", *(f"{name} ms" for name in names), "p50 ms", "batch", "CPU µs"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for scenario in SCENARIOS:
-        best = best_of(results, scenario, ours)
-        for concurrency in sorted({1, best.concurrency}) if best else ():
+        best = best_among(results, scenario, OURS)
+        if best is None:
+            continue
+        for concurrency in sorted({1, best.concurrency}):
             cells = [
                 cell
                 for cell in results["cells"]
                 if (cell["scenario"], cell["server"], cell["concurrency"])
-                == (scenario, ours, concurrency)
+                == (scenario, best.server, concurrency)
             ]
             if not cells:
                 continue
-            row = [scenario, str(concurrency)]
+            row = [scenario + _unless_default(best), str(concurrency)]
             row += [_median([cell["stages_ms"].get(name) for cell in cells]) for name in names]
             row += [_median([cell[key] for cell in cells]) for key in ("p50_ms", "batch_mean")]
             row.append(_median([cell["server_cpu_us"] for cell in cells]))
@@ -188,7 +206,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
     """Return pelton's best figures of two result files side by side."""
     lines = ["| requests/s | before | after | ratio |", "|---|---|---|---|"]
     for scenario in SCENARIOS:
-        old, new = best_of(before, scenario, "pelton"), best_of(after, scenario, "pelton")
+        old, new = best_among(before, scenario, OURS), best_among(after, scenario, OURS)
         if old and new:
             lines.append(f"| {SCENARIOS[scenario].about} | {old} | {new} | {ratio(new, old)} |")
     return "\n".join(lines)
@@ -213,6 +231,10 @@ def main(argv: list[str]) -> int:
         page = PERFORMANCE.read_text()
         PERFORMANCE.write_text(fill(page, stages(results), STAGES_BEGIN, STAGES_END))
     return 0
+
+
+def _unless_default(best: Best) -> str:
+    return "" if best.server == OURS[0] else f" {best.server}"
 
 
 def _best(candidates: list[Best | None]) -> Best | None:

@@ -120,8 +120,7 @@ async def _rounds(
     """Take every server in turn, so that a drift of the machine meets all of them alike."""
     for scenario in scenarios:
         for round_ in range(rounds):
-            turn = runnable[round_ % len(runnable) :] + runnable[: round_ % len(runnable)]
-            for server in turn:
+            for server in turn(runnable, scenario, round_):
                 if stop.is_set():
                     return
                 where = {"scenario": scenario.name, "server": server.name, "round": round_}
@@ -136,6 +135,13 @@ async def _rounds(
                     results.add("failures", {**where, "why": f"{error}"[-1500:]})
                     last = f"{error}".strip().splitlines()[-1][:300]
                     print(f"{scenario.name:<9} {server.name:<12} FAILED: {last}", flush=True)
+
+
+def turn(runnable: list[Server], scenario: Scenario, round_: int) -> list[Server]:
+    """Return the servers of a scenario in a round's order: each round begins with another one."""
+    here = [server for server in runnable if server.serves(scenario)]
+    first = round_ % len(here) if here else 0
+    return here[first:] + here[:first]
 
 
 def _adjusted(scenario: Scenario, parsed: argparse.Namespace) -> Scenario:

@@ -14,6 +14,9 @@ from benchmarks.models.cache import ONE_THREAD
 from benchmarks.scenario import Scenario
 from pelton.bench.child import READY_PATH, pelton_command
 
+WAITING: Final = frozenset({"fixed", "slow"})
+"""Scenarios whose model leaves the cores alone: a user would let more run than there are cores."""
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -46,6 +49,7 @@ class Server:
         launch: (model folder, port, scenario) -> how to start it.
         why_not: why it cannot be run here; ``None`` if it can.
         version: its version.
+        scenarios: where its settings make sense; ``None`` for everywhere.
     """
 
     name: str
@@ -53,6 +57,11 @@ class Server:
     launch: Callable[[Path, int, Scenario], Launch]
     why_not: Callable[[], str | None] = lambda: None
     version: Callable[[], str] = lambda: ""
+    scenarios: frozenset[str] | None = None
+
+    def serves(self, scenario: Scenario) -> bool:
+        """Return whether it is measured in a scenario."""
+        return self.scenarios is None or scenario.name in self.scenarios
 
 
 def _version(package: str) -> Callable[[], str]:
@@ -65,7 +74,7 @@ def _version(package: str) -> Callable[[], str]:
 
 
 def pelton(*flags: str) -> Callable[[Path, int, Scenario], Launch]:
-    """Launch pelton with its defaults, and what a measurement needs on top."""
+    """Launch pelton with its defaults, what a measurement needs, and ``flags`` on top."""
 
     def launch(model: Path, port: int, scenario: Scenario) -> Launch:
         extra = ["--env", "local", "--log-level", "warning", "--no-access-log", *flags]
@@ -119,6 +128,13 @@ def servers() -> dict[str, Server]:
     ours = (
         Server("pelton", "defaults", pelton(), version=_version("pelton")),
         Server(
+            "pelton-s8",
+            "8 slots, where the model waits",
+            pelton("--concurrency", "8"),
+            version=_version("pelton"),
+            scenarios=WAITING,
+        ),
+        Server(
             "mlflow",
             "mlflow models serve, 1 worker, uvloop, httptools, no access log",
             mlflow(1),
@@ -130,8 +146,16 @@ def servers() -> dict[str, Server]:
             mlflow(2),
             version=_version("mlflow"),
         ),
+        Server(
+            "mlflow-w8",
+            "the same with 8, where the model waits",
+            mlflow(8),
+            version=_version("mlflow"),
+            scenarios=WAITING,
+        ),
     )
     return {server.name: server for server in (*ours, *peer_servers())}
 
 
-BASELINES: Final = ("mlflow", "mlflow-w2")
+OURS: Final = ("pelton", "pelton-s8")  # the first has the defaults
+BASELINES: Final = ("mlflow", "mlflow-w2", "mlflow-w8")  # the first has one worker

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from benchmarks import compare, tiers
+from benchmarks.run import turn
 from benchmarks.scenario import SCENARIOS
+from benchmarks.server import servers
 
 from pelton.tiers import GB
 
@@ -33,7 +35,7 @@ def cell(
 
 
 def results(*cells: dict[str, Any]) -> dict[str, Any]:
-    names = ("pelton", "mlflow", "mlflow-w2", "triton", "absent")
+    names = ("pelton", "pelton-s8", "mlflow", "mlflow-w2", "triton", "absent")
     return {
         "machine": {"cpu": "X", "cores": 2, "python": "3.11", "taken_at": "2026-01-02T00:00:00"},
         "settings": {"rounds": 3, "cores": "generator pinned to core 1"},
@@ -78,17 +80,68 @@ def test_the_table_takes_mlflow_and_the_peers_at_their_best() -> None:
     table = compare.table(ALL)
     row = next(line for line in table.splitlines() if SCENARIOS["tiny"].about in line)
     cells = [part.strip() for part in row.strip("|").split("|")]
-    assert cells[1:6] == [
+    assert cells[1:7] == [
         "200 [190–210]",
         "950 [800–960] triton",
         "**1,000 [900–1,100]**",
+        "10×",
         "5×",
         "(1.05×)",
     ]
+    assert "`mlflow models serve` is the better of 2 settings: mlflow / mlflow-w2." in table
+    assert "pelton is the better of" not in table
     assert "Not run: absent (does not install)." in table
     assert "triton on echo" in table
     assert "3 failed" in table
     assert "5 of 15 measurements had other programs" in table
+
+
+def with_eight_slots(*rates: float) -> dict[str, Any]:
+    eight = [cell("pelton-s8", 64, rate, round_) for round_, rate in enumerate(rates)]
+    return {**ALL, "cells": [*ALL["cells"], *eight]}
+
+
+def test_pelton_too_is_taken_at_the_better_of_its_settings() -> None:
+    better = with_eight_slots(1900, 2000, 2100)
+    table = compare.table(better)
+    row = next(line for line in table.splitlines() if SCENARIOS["tiny"].about in line)
+    assert "| 950 [800–960] triton | **2,000 [1,900–2,100]** pelton-s8 | 20× | 10× | 2.11× |" in row
+    assert "pelton is the better of 2 settings: pelton / pelton-s8." in table
+    stages = compare.stages(better)
+    assert stages.splitlines()[2].startswith("| tiny pelton-s8 | 64 |")
+    assert "| 1,000 [900–1,100] | 2,000 [1,900–2,100] | 2× |" in compare.changes(ALL, better)
+
+
+def test_mlflow_with_more_workers_is_no_peer() -> None:
+    eight = [cell("mlflow-w8", 64, rate, round_) for round_, rate in enumerate((990, 1000, 1010))]
+    more = {**ALL["servers"], "mlflow-w8": {"about": "w8", "version": "1", "why_not": None}}
+    table = compare.table({**ALL, "servers": more, "cells": [*ALL["cells"], *eight]})
+    row = next(line for line in table.splitlines() if SCENARIOS["tiny"].about in line)
+    assert "| 1,000 [990–1,010] | 950 [800–960] triton |" in row
+    assert "| 10× | (1×) | (1.05×) |" in row
+    assert "is the best of 3 settings: mlflow / mlflow-w2 / w8." in table
+
+
+def test_a_setting_that_does_worse_is_only_named_under_the_table() -> None:
+    table = compare.table(with_eight_slots(400, 500, 600))
+    row = next(line for line in table.splitlines() if SCENARIOS["tiny"].about in line)
+    assert "| 950 [800–960] triton | **1,000 [900–1,100]** | 10× | 5× |" in row
+    assert "pelton is the better of 2 settings: pelton / pelton-s8." in table
+
+
+def test_more_than_the_cores_carry_is_measured_where_the_model_waits_and_nowhere_else() -> None:
+    known = servers()
+    for more in ("pelton-s8", "mlflow-w8"):
+        served = [name for name, s in SCENARIOS.items() if known[more].serves(s)]
+        assert served == ["fixed", "slow"]
+    chosen = [known[name] for name in ("pelton", "pelton-s8", "mlflow")]
+
+    def names(scenario: str, round_: int) -> list[str]:
+        return [server.name for server in turn(chosen, SCENARIOS[scenario], round_)]
+
+    assert names("tiny", 1) == ["mlflow", "pelton"]
+    assert names("fixed", 1) == ["pelton-s8", "mlflow", "pelton"]
+    assert turn(chosen[1:2], SCENARIOS["tiny"], 1) == []
 
 
 def test_stages_are_shown_alone_and_at_the_best_concurrency() -> None:
