@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from pelton.errors import DeadlineUnmeetable, QueueFull, RejectedError
+
 
 class Refusal(Enum):
     """Why a request is not admitted."""
@@ -71,3 +73,21 @@ def retry_after_s(load: Load) -> int:
     if not load.drained_per_s:
         return 1
     return max(1, min(60, math.ceil(load.queued / load.drained_per_s)))
+
+
+def refused(refusal: Refusal, load: Load, slots: int) -> RejectedError:
+    """Return the error that tells a caller of a refusal, and when to try again."""
+    retry_s = retry_after_s(load)
+    if refusal is Refusal.DEADLINE_UNMEETABLE:
+        return DeadlineUnmeetable(
+            f"{load.queued} requests are waiting, about {load.wait_s:.2g} s of work: the"
+            f" request cannot be answered before its deadline. Retry after {retry_s} s,"
+            f" or give it more time.",
+            retry_after_s=retry_s,
+        )
+    return QueueFull(
+        f"Too many concurrent requests: {load.queued} are waiting for {slots}"
+        f" slots. Consider increasing the provisioned concurrency (--concurrency) of the"
+        f" served entity, or retry after {retry_s} s.",
+        retry_after_s=retry_s,
+    )

@@ -10,38 +10,18 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from pelton.admission.limits import Limits, Load, Refusal, retry_after_s
+from pelton.admission.limits import Limits, Load, refused
 from pelton.admission.pace import Pace
 from pelton.batching.company import Company
 from pelton.batching.cost import CostModel, UsualSize
 from pelton.batching.entry import Answer, Entry, Stage
 from pelton.batching.lane import Lane, Slot
 from pelton.batching.policy import NO_BATCHING, BatchLimits, share
+from pelton.batching.statistics import QueueStatistics
 from pelton.batching.wheel import CallAt, DeadlineWheel, on_running_loop
 from pelton.deadline import Clock
-from pelton.errors import (
-    DeadlineExceeded,
-    DeadlineUnmeetable,
-    PeltonError,
-    QueueFull,
-)
-
-
-@dataclass(frozen=True)
-class QueueStatistics:
-    """An immutable snapshot of the queue, for metrics, scaling and admission.
-
-    What was sent ahead to a worker and has not begun is counted as queued.
-    """
-
-    queued: int
-    queued_bytes: int
-    running: int
-    lanes: int
-    idle: int
-    drained_per_s: float | None
+from pelton.errors import DeadlineExceeded, PeltonError
 
 
 class Dispatcher:
@@ -123,22 +103,8 @@ class Dispatcher:
             self._pull_idle(hold=False)  # nobody is refused while a slot is idle
             load = self.load()
             refusal = self._limits.decide(load, deadline - self.clock())
-        if refusal is None:
-            return
-        retry_s = retry_after_s(load)
-        if refusal is Refusal.DEADLINE_UNMEETABLE:
-            raise DeadlineUnmeetable(
-                f"{load.queued} requests are waiting, about {load.wait_s:.2g} s of work: the"
-                f" request cannot be answered before its deadline. Retry after {retry_s} s,"
-                f" or give it more time.",
-                retry_after_s=retry_s,
-            )
-        raise QueueFull(
-            f"Too many concurrent requests: {load.queued} are waiting for {len(self._lanes)}"
-            f" slots. Consider increasing the provisioned concurrency (--concurrency) of the"
-            f" served entity, or retry after {retry_s} s.",
-            retry_after_s=retry_s,
-        )
+        if refusal is not None:
+            raise refused(refusal, load, len(self._lanes))
 
     def submit_nowait(self, entry: Entry) -> None:
         """Take an entry: run it at once on an idle slot, or queue it.
@@ -282,12 +248,9 @@ class Dispatcher:
         self._send_ahead_at = min(self._send_ahead_at, at)
 
     def look_ahead(self, now: float) -> None:
-        """A lane runs something: perhaps it wants the next batch now."""
-        if self._queued and now >= self._send_ahead_at:
-            self._send_ahead(now)
-
-    def _send_ahead(self, now: float) -> None:
         """Give the lanes that will be through soon their next batches."""
+        if not self._queued or now < self._send_ahead_at:
+            return
         for lane in self._lanes:
             if now >= lane.send_ahead_at and lane.wants_ahead(self._queued, now):
                 batch = self._form(lane.limits, now)
