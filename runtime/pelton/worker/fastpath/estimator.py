@@ -93,6 +93,8 @@ class Arrays:
             array = _array(decoded, is_writeable)
             return self._twin.predict(array, params=decoded.params)
         except Exception:
+            # Not handled in here: the frame's error, the one that MLflow would show, is asked for
+            # below, and must not have this one as its context.
             pass
         output = self._bare.predict(decoded.data, params=decoded.params)
         self._give_up("an array is refused where a frame is not")
