@@ -13,6 +13,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lightgbm import LGBMClassifier, LGBMRegressor
@@ -86,10 +87,8 @@ def _overridden() -> Any:
 
 
 def _categories() -> Any:
-    rows = ROWS.assign(c=pd.Categorical(["x", "y"] * 30))
-    return HistGradientBoostingRegressor(max_iter=3, categorical_features=[0]).fit(
-        rows.assign(a=[0.0, 1.0] * 30, c=0.0), TARGET
-    )
+    rows = ROWS.assign(a=[0.0, 1.0] * 30)
+    return HistGradientBoostingRegressor(max_iter=3, categorical_features=[0]).fit(rows, TARGET)
 
 
 FRAMES: dict[str, Callable[[], Any]] = {
@@ -196,12 +195,50 @@ def test_floats_of_32_bits() -> None:
 def test_what_may_look_at_a_frame_gets_one(name: str) -> None:
     model = load(FRAMES[name]())
     fast = compiled(model)
-    if name not in ("other order", "lightgbm categories"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(2):
             answers(fast, model, [[1.0, 2.0, 3.0]])
             answers(fast, model, [[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
     assert not is_on_arrays(fast)
+    if name != "other order":  # that is found out with the first request
+        assert fast._predictor._arrays._twin is None
+
+
+def test_columns_in_another_order_than_the_fits_are_not_arrays() -> None:
+    """The frame is refused for it; an array would be answered, wrongly."""
+    model = load(FRAMES["other order"]())
+    status, _, text = mlflow_answer(model, body([[1.0, 2.0, 3.0]]))
+    assert status == 400
+    assert b"feature names" in text.lower()
+    answers(compiled(model), model, [[1.0, 2.0, 3.0]])
+
+
+def test_frames_made_by_sklearns_own_settings_are_kept() -> None:
+    with sklearn.config_context(transform_output="pandas"):
+        fast = compiled(load(ARRAYS["scaled"]()))
+    assert fast._predictor._arrays._twin is None
+
+
+def _refuse(data: Any) -> Any:
+    raise ValueError("no arrays")
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["at once", "once proven"])
+def test_array_that_is_refused_is_a_frame_again(
+    before: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = load(ARRAYS["logistic"]())
+    fast = compiled(model)
+    for _ in range(before):
+        answers(fast, model, [[1.0, 2.0, 3.0]])
+    twin = fast._predictor._arrays._twin
+    assert twin is not None
+    twin._predict_fn = _refuse
+    caplog.set_level("INFO")
+    answers(fast, model, [[1.0, 2.0, 3.0]])
+    assert fast._predictor._arrays._twin is None
+    assert "an array is refused where a frame is not" in caplog.text
 
 
 def test_mixed_columns_are_a_frame() -> None:
