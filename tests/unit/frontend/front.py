@@ -71,6 +71,7 @@ class Front:
     served: FakeServed
     metrics: Metrics
     log: RecordingLog
+    desk: Desk
     port: int
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
@@ -129,7 +130,7 @@ async def front_end(
     sock = bind("127.0.0.1", 0)
     protocol = protocol_class(app, desk, body_timeout_s) if way == "short" else "httptools"
     server = HttpServer(app, sock, keep_alive_s, protocol)
-    front = Front(dispatcher, puppet, served, metrics, log, sock.getsockname()[1])
+    front = Front(dispatcher, puppet, served, metrics, log, desk, sock.getsockname()[1])
     async with asyncio.timeout(LIMIT_S):
         task = asyncio.ensure_future(server.run())
         await server.wait_started()

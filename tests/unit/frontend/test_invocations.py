@@ -457,12 +457,48 @@ def test_client_that_leaves_within_a_large_body_is_never_run(way: Way) -> None:
             _, writer = await front.connect()
             writer.write(request(b"x" * 300_000, headers={"content-length": "900000"}))
             await writer.drain()
-            await asyncio.sleep(0.05)
+            await until(lambda: way == "asgi" or front.desk.set_aside_bytes > 0)
             writer.close()
+            await until(lambda: not front.desk.set_aside_bytes)
             answer = asyncio.ensure_future(front.ask(b"{}"))
             (entry,) = await front.running()
             front.answer(entry)
             assert (await answer).status == 200
             assert len(front.puppet.batches) == 1
+
+    asyncio.run(scenario())
+
+
+def test_large_body_without_memory_to_set_aside_is_served(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pelton.frontend.lane._MAX_SET_ASIDE_BYTES", 500_000)
+    body = random.Random(2).randbytes(900_000)
+
+    async def scenario() -> None:
+        async with front_end(way, max_payload_bytes=1_000_000) as front:
+            reader, writer = await front.connect()
+            writer.write(request(b"", headers={"content-length": "900000"}) + body[:10])
+            await until(lambda: front.desk.seen == 1)
+            assert front.desk.set_aside_bytes == 0
+            writer.write(body[10:])
+            (entry,) = await front.running()
+            assert bytes(entry.body) == body
+            front.answer(entry)
+            assert (await read_answer(reader)).status == 200
+
+    asyncio.run(scenario())
+
+
+def test_large_body_that_stops_coming_is_given_up(way: Way) -> None:
+    async def scenario() -> None:
+        async with front_end(way, max_payload_bytes=1_000_000, body_timeout_s=0.3) as front:
+            reader, writer = await front.connect()
+            writer.write(request(b"x" * 300_000, headers={"content-length": "900000"}))
+            await until(lambda: way == "asgi" or front.desk.set_aside_bytes > 0)
+            assert (await read_answer(reader)).status == 408
+            writer.close()
+            await until(lambda: not front.desk.set_aside_bytes)
+            assert front.puppet.batches == []
 
     asyncio.run(scenario())
