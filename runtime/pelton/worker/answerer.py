@@ -44,6 +44,21 @@ class WorkerRequest(NamedTuple):
     deadline: float
 
 
+class Part:
+    """A decoded request on its way through a batch."""
+
+    __slots__ = ("decode_s", "decoded", "request")
+
+    def __init__(self, request: WorkerRequest, decoded: Any, decode_s: float) -> None:
+        self.request = request
+        self.decoded = decoded
+        self.decode_s = decode_s
+
+
+Decodings = dict[int, Part | None]
+"""By request id; ``None`` is what the oracle is to be asked."""
+
+
 class Answerer:
     """Answers batches. One per worker, called by as many threads as there are slots.
 
@@ -65,8 +80,30 @@ class Answerer:
 
             self._difference, self._recheck_batch = fastpath.difference, fastpath.recheck
 
-    def answer(self, batch: Sequence[WorkerRequest], reply: Reply) -> None:
+    def decode_ahead(self, batch: Sequence[WorkerRequest]) -> Decodings:
+        """Decode ``batch`` before its turn, in another thread than the one that will answer it.
+
+        A request that is alone gets its input built as well: memory that a model has not touched
+        for some milliseconds is the slowest part of a small request.
+        """
+        if self._fast is None:
+            return {}
+        ahead = {request.id: self._decode(request) for request in batch}
+        if len(batch) == 1:
+            for part in ahead.values():
+                if part is not None:
+                    self._fast.build_ahead(part.decoded)
+        return ahead
+
+    def answer(
+        self, batch: Sequence[WorkerRequest], reply: Reply, ahead: Decodings | None = None
+    ) -> None:
         """Answer each request of ``batch`` exactly once, as soon as its answer is there.
+
+        Args:
+            batch: to be answered.
+            reply: called with the answers.
+            ahead: what ``decode_ahead`` returned for it, if that was called.
 
         Raises:
             BaseException: what a model raises that is no ``Exception``; the requests not yet
@@ -76,25 +113,32 @@ class Answerer:
             for request in batch:
                 self._ask_oracle(request, reply)
             return
-        groups: dict[Any, list[_Part]] = {}
+        groups: dict[Any, list[Part]] = {}
         left: list[WorkerRequest] = []
         for request in batch:
-            started = time.monotonic()
-            late = request.deadline <= started
-            decoded = None if late else self._fast.decode(request.body, request.content_type)
-            if decoded is None:
+            if request.deadline <= time.monotonic():
                 left.append(request)
                 continue
-            part = _Part(request, decoded, time.monotonic() - started)
+            part = ahead[request.id] if ahead else self._decode(request)
+            if part is None:
+                left.append(request)
+                continue
             # What cannot go together with anything is a group of its own.
-            together = self._may_batch and decoded.group is not None
-            groups.setdefault(decoded.group if together else id(part), []).append(part)
+            group = part.decoded.group
+            together = self._may_batch and group is not None
+            groups.setdefault(group if together else id(part), []).append(part)
         for parts in groups.values():
             self._predict(parts, reply)
         for request in left:
             self._ask_oracle(request, reply)
 
-    def _predict(self, parts: list[_Part], reply: Reply) -> None:
+    def _decode(self, request: WorkerRequest) -> Part | None:
+        """Return ``request`` decoded; ``None`` if the oracle is to be asked."""
+        started = time.monotonic()
+        decoded = self._fast.decode(request.body, request.content_type)
+        return None if decoded is None else Part(request, decoded, time.monotonic() - started)
+
+    def _predict(self, parts: list[Part], reply: Reply) -> None:
         """Predict a group; on failure bisect, so that only the one at fault gets the error."""
         started = time.monotonic()
         failed: Exception | None = None
@@ -132,7 +176,7 @@ class Answerer:
         reply(answers)
         self._check_again(parts, outputs)
 
-    def _failed(self, parts: list[_Part], error: Exception, predict_s: float, reply: Reply) -> None:
+    def _failed(self, parts: list[Part], error: Exception, predict_s: float, reply: Reply) -> None:
         """Predict raised: alone, a request gets the error; several are tried in halves."""
         if len(parts) > 1:
             self._apart(parts, reply, len(parts) // 2)
@@ -145,7 +189,7 @@ class Answerer:
         )
         reply([(request.id, meta, failure.body)])
 
-    def _apart(self, parts: list[_Part], reply: Reply, size: int) -> None:
+    def _apart(self, parts: list[Part], reply: Reply, size: int) -> None:
         """Predict a group in pieces; those past their deadline are not predicted again."""
         for at in range(0, len(parts), size):
             now = time.monotonic()
@@ -158,7 +202,7 @@ class Answerer:
             if piece:
                 self._predict(piece, reply)
 
-    def _encode(self, output: Any, part: _Part) -> Answer:
+    def _encode(self, output: Any, part: Part) -> Answer:
         body = self._fast.encode(output, part.decoded)
         if body is not None:
             return Answer(200, _JSON, body)
@@ -178,7 +222,7 @@ class Answerer:
         )
         reply([(request.id, meta, answer.body)])
 
-    def _check_again(self, parts: list[_Part], outputs: Sequence[Any]) -> None:
+    def _check_again(self, parts: list[Part], outputs: Sequence[Any]) -> None:
         """Check one request in ``recheck`` again, after its answer has left.
 
         One predicted alone is compared with the oracle's, one of a batch with itself apart. What
@@ -196,7 +240,7 @@ class Answerer:
         now = time.monotonic()
         self._recheck_at = now + _RECHECK_EVERY * (now - started)
 
-    def _compare(self, parts: list[_Part], outputs: Sequence[Any]) -> None:
+    def _compare(self, parts: list[Part], outputs: Sequence[Any]) -> None:
         part = parts[0]
         if len(parts) > 1:
             proof = _in_context(self._recheck_batch, self._fast, [part.decoded], [outputs[0]])
@@ -209,17 +253,6 @@ class Answerer:
         if found is not None:
             log.error("fastpath.off reason=%s", json.dumps(found))
             self._fast = None
-
-
-class _Part:
-    """A decoded request on its way through a batch."""
-
-    __slots__ = ("decode_s", "decoded", "request")
-
-    def __init__(self, request: WorkerRequest, decoded: Any, decode_s: float) -> None:
-        self.request = request
-        self.decoded = decoded
-        self.decode_s = decode_s
 
 
 def _in_context(call: Callable[..., Any], *args: Any) -> Any:

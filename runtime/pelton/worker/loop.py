@@ -1,8 +1,8 @@
 """The worker's loop: one thread reads the channel, one thread a slot runs batches.
 
 The reader runs no user code: it answers pings, delivers cancellations and notices the end of the
-server while the model computes. The first slot is the main thread, because only there can a
-signal interrupt a blocking call.
+server while the model computes. While all slots are busy it decodes what waits for them. The first
+slot is the main thread, because only there can a signal interrupt a blocking call.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from pelton.errors import FrameError
 from pelton.worker.answerer import Answerer, WorkerRequest
 from pelton.worker.slot import Batch, Slot
 
+_AHEAD_BYTES = 1024 * 1024  # some 5 ms of decoding
+
 
 class Loop:
     """Runs batches until the server says DRAIN.
@@ -31,6 +33,7 @@ class Loop:
 
     def __init__(self, channel: ChannelServer, answerer: Answerer, slots: int) -> None:
         self._channel = channel
+        self._answerer = answerer
         # None ends a slot.
         self._batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._waiting: dict[int, Batch] = {}  # not begun; the key is the batch's id
@@ -64,6 +67,13 @@ class Loop:
         for batch in list(self._waiting.values()):
             batch.dropped.add(request_id)  # of another batch: it changes nothing there
 
+    def _may_decode_ahead(self, requests: list[WorkerRequest]) -> bool:
+        """Whether the slots are busy for longer than ``requests`` keep this thread from pings."""
+        return (
+            all(slot.is_busy for slot in self._slots)
+            and sum(len(request.body) for request in requests) < _AHEAD_BYTES
+        )
+
     def _read(self) -> None:
         requests: list[WorkerRequest] = []
         try:
@@ -74,6 +84,8 @@ class Loop:
                     requests.append(WorkerRequest(frame.id, frame.body, content_type, deadline))
                     if frame.flags & frames.LAST:
                         batch = Batch(requests)
+                        if self._may_decode_ahead(requests):
+                            batch.ahead = self._answerer.decode_ahead(requests)
                         self._waiting[batch.id] = batch
                         self._batches.put(batch)
                         requests = []

@@ -18,7 +18,7 @@ from types import FrameType
 
 from pelton.channel.messages import PATHS, AnswerMeta, answer_frame
 from pelton.channel.server import ChannelServer
-from pelton.worker.answerer import Answerer, WorkerRequest
+from pelton.worker.answerer import Answerer, Decodings, WorkerRequest
 
 _CANCELLED = AnswerMeta(status=0, path=PATHS.index("cancelled"))
 # Not SIGUSR1: faulthandler users and models like it. Linux has signals nobody else uses.
@@ -36,14 +36,16 @@ class Batch:
         id: that of its first request.
         requests: in their order.
         dropped: ids of those whose callers left before it began; they are not run.
+        ahead: its requests decoded; ``None`` if the slot is to do that.
     """
 
-    __slots__ = ("dropped", "id", "requests")
+    __slots__ = ("ahead", "dropped", "id", "requests")
 
     def __init__(self, requests: Sequence[WorkerRequest]) -> None:
         self.id = requests[0].id
         self.requests = requests
         self.dropped: set[int] = set()
+        self.ahead: Decodings | None = None
 
     def drop_all(self) -> None:
         """Nobody waits for any of it."""
@@ -55,11 +57,15 @@ class Slot:
 
     ``_armed`` is the id of the batch that may be interrupted right now: set while user code runs,
     cleared before anything is written to the channel, so that a frame is never cut in two.
+
+    Attributes:
+        is_busy: it runs a batch, so that the next one will have to wait.
     """
 
     def __init__(self, channel: ChannelServer, answerer: Answerer) -> None:
         self._channel = channel
         self._answerer = answerer
+        self.is_busy = False
         self._pid = os.getpid()
         self._armed: int | None = None
         self._target: int | None = None
@@ -77,9 +83,11 @@ class Slot:
         self._thread_id = threading.get_ident()
         while True:
             try:
+                self.is_busy = False
                 batch = next_batch()
                 if batch is None:
                     return
+                self.is_busy = True
                 self._run(batch)
             except RequestCancelled:
                 continue  # arrived between two batches: its batch is answered already
@@ -133,7 +141,7 @@ class Slot:
         try:
             self._armed = batch_id
             self._heed(batch_id)  # cancelled before it began
-            self._answerer.answer(requests, reply)
+            self._answerer.answer(requests, reply, batch.ahead)
         except RequestCancelled:
             pass
         self._disarm()

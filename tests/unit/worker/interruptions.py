@@ -31,7 +31,9 @@ class Model:
         self,
         batch: Sequence[WorkerRequest],
         reply: Callable[[Sequence[tuple[int, AnswerMeta, bytes]]], None],
+        ahead: None,
     ) -> None:
+        assert ahead is None
         for request in batch:
             self.begun.release()
             if request.body == b"sleep":

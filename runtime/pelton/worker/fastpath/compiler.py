@@ -75,6 +75,10 @@ class FastPath:
         except Exception:  # whatever is unusual here may be usual to MLflow
             return None
 
+    def build_ahead(self, decoded: Decoded) -> None:
+        """Build the input that ``predict`` will need for ``decoded``; may do nothing."""
+        self._predictor.build_ahead(decoded)
+
     def predict(self, decoded: Decoded) -> Any:
         """Return the flavour's output, called as ``PyFuncModel.predict`` calls it.
 

@@ -1,7 +1,7 @@
 """A decoded request: what the model will be given, in the cheapest form that can still be joined.
 
 The frame or array itself is built when it is asked for, once per predict and not once per request,
-and anew each time, because a model may write into what it is given.
+and anew each time, because a model may write into what it is given. One may be built ahead.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Form(Protocol):
 
 
 class Decoded:
-    """One request, or several joined. Immutable.
+    """One request, or several joined. Immutable but for ``build_ahead``, and used by one thread.
 
     Args:
         form: of the input.
@@ -49,7 +49,17 @@ class Decoded:
         enforce: MLflow's schema enforcement is still to be done, by ``PyFuncModel.predict``.
     """
 
-    __slots__ = ("cells", "enforce", "form", "group", "has_rows", "params", "rows", "unwrapped")
+    __slots__ = (
+        "_built",
+        "cells",
+        "enforce",
+        "form",
+        "group",
+        "has_rows",
+        "params",
+        "rows",
+        "unwrapped",
+    )
 
     def __init__(
         self,
@@ -69,11 +79,19 @@ class Decoded:
         self.group = object() if group is None else group
         self.unwrapped = unwrapped
         self.enforce = enforce
+        self._built: Any = None
 
     @property
     def data(self) -> Any:
         """What MLflow would hand to the flavour's predict; a new object each time."""
-        return self.form.build(self.cells, self.rows)
+        if self._built is None:
+            return self.form.build(self.cells, self.rows)
+        built, self._built = self._built, None
+        return built
+
+    def build_ahead(self) -> None:
+        """Build the next ``data`` now; it costs memory until it is taken."""
+        self._built = self.form.build(self.cells, self.rows)
 
     def take(self, start: int, stop: int) -> Decoded:
         """Return the request of rows ``start`` to ``stop`` alone."""

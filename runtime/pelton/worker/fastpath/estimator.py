@@ -77,6 +77,10 @@ class Arrays:
         if found is not None:
             self._twin, self._names = found
 
+    def takes(self, decoded: Decoded) -> bool:
+        """Return whether ``decoded`` is predicted as an array, so that nobody needs its frame."""
+        return self._twin is not None and self._layout(decoded) is not None
+
     def predict(self, decoded: Decoded) -> Any:
         """Return what the model predicts for ``decoded``.
 

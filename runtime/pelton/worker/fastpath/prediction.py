@@ -11,6 +11,7 @@ import copy
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
@@ -58,6 +59,12 @@ class Predictor:
         self._arrays = Arrays(without_enforcement(model))
         self._schema = model.metadata.get_input_schema()
         self._witness = Witness(model)
+
+    def build_ahead(self, decoded: Decoded) -> None:
+        """Build the input that ``predict`` will need for ``decoded``; may do nothing."""
+        if decoded.enforce or not self._arrays.takes(decoded):
+            with suppress(Exception):  # predict will meet it, where it can be answered
+                decoded.build_ahead()
 
     def predict(self, decoded: Decoded) -> Any:
         """Return the flavour's output for ``decoded``.

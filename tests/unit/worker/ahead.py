@@ -1,0 +1,81 @@
+"""Run in a process of its own by ``test_loop``: a worker's loop with one slot and a real channel.
+
+Prints which thread decoded and which answered each request: JSON, by request id.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+
+from pelton.channel.frames import Frame
+from pelton.channel.messages import AnswerMeta, Kind, request_frame
+from pelton.channel.server import ChannelServer
+from pelton.worker.answerer import Decodings, Reply, WorkerRequest
+from pelton.worker.loop import Loop
+
+LARGE = 2 * 1024 * 1024
+
+
+class Model:
+    """The first request is not answered before ``released``; notes who does what."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.released = threading.Event()
+        self.decoded = threading.Semaphore(0)
+        self.ahead: dict[int, str] = {}
+        self.given: dict[int, bool] = {}
+
+    def decode_ahead(self, batch: Sequence[WorkerRequest]) -> Decodings:
+        for request in batch:
+            self.ahead[request.id] = threading.current_thread().name
+            self.decoded.release()
+        return dict.fromkeys(request.id for request in batch)
+
+    def answer(self, batch: Sequence[WorkerRequest], reply: Reply, ahead: Decodings | None) -> None:
+        for request in batch:
+            self.given[request.id] = ahead is not None and request.id in ahead
+            if request.id == 1:
+                self.begun.set()
+                self.released.wait()
+            reply([(request.id, AnswerMeta(200), b"")])
+
+
+def main() -> None:
+    ours, theirs = socket.socketpair()
+    server, model = ChannelServer(ours), Model()
+    pongs: list[int] = []
+
+    def ask(*ids: int, size: int = 1) -> None:
+        body = b"x" * size
+        server.send(
+            [request_frame(id, body, "application/json", 0.0, last=id == ids[-1]) for id in ids]
+        )
+
+    def serve() -> None:
+        ask(1)
+        model.begun.wait()
+        ask(2)
+        ask(3, 4)
+        for _ in range(3):
+            model.decoded.acquire()
+        ask(5, size=LARGE)
+        server.send([Frame(Kind.PING, 9)])
+        for frame in server:  # all of it is read while the first request is predicted
+            if frame.kind == Kind.PONG:
+                pongs.append(frame.id)
+                break
+        model.released.set()
+        server.send([Frame(Kind.DRAIN, 0)])
+
+    threading.Thread(target=serve, daemon=True).start()
+    Loop(ChannelServer(theirs), model, 1).run()  # type: ignore[arg-type]
+    sys.stdout.write(json.dumps({"ahead": model.ahead, "given": model.given, "pongs": pongs}))
+
+
+if __name__ == "__main__":
+    main()
