@@ -15,7 +15,9 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from pelton.errors import BodyTimeout, PeltonError
+from pelton.frontend.direct import DirectBody
 from pelton.frontend.exchange import Desk, Exchange
+from pelton.frontend.heads import Heads
 from pelton.frontend.invocations import BODY_TIMEOUT, Head, read_head
 from pelton.frontend.problems import Response
 
@@ -39,7 +41,9 @@ class LaneProtocol(HttpToolsProtocol):
 
     app_routes: App
     desk: Desk
+    heads: Heads
     body_timeout_s: float
+    _is_between = True  # whole requests
     _is_in_head = False
     _head_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
@@ -78,6 +82,7 @@ class LaneProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request; its ASGI scope is made only if it goes that way."""
         self._is_in_head = True
+        self._is_between = False
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
@@ -95,30 +100,58 @@ class LaneProtocol(HttpToolsProtocol):
             super().on_headers_complete()
             return
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
-        invocation = _Invocation(self, read_head(self.headers), keep_alive)
+        invocation = Invocation(self, read_head(self.headers), keep_alive)
         self.cycle = invocation  # type: ignore[assignment]
         invocation.admit(self.expect_100_continue)
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come; what is not there yet must not take for ever."""
         self._idle_since = 0.0
+        before, was_between = self.cycle, self._is_between
+        if was_between and (before is None or before.response_complete):
+            known = self.heads.find(data)
+            if known is not None:
+                self._unset_keepalive_if_required()
+                self._take(*known)
+                return
         super().data_received(data)
         if self._is_in_head or self._head_bytes:
             self._limit_head(len(data))
         cycle: Any = self.cycle
-        if type(cycle) is _Invocation and not cycle.is_complete:
+        if type(cycle) is not Invocation:
+            return
+        if not cycle.is_complete:
             cycle.wait_for_more()
             if cycle.missing_bytes >= _DIRECT_BYTES:
                 self._read_directly(cycle)
+        elif was_between and cycle is not before and self._may_know(cycle):
+            self.heads.learn(data, cycle.head)
 
-    def _read_directly(self, invocation: _Invocation) -> None:
+    def _take(self, head: Head, body: bytes) -> None:
+        """Begin and complete a request, as the parser's callbacks do."""
+        invocation = Invocation(self, head, True)
+        self.cycle = invocation  # type: ignore[assignment]
+        invocation.admit(False)
+        if body:
+            invocation.on_body(body)
+        invocation.on_complete()
+
+    def _may_know(self, invocation: Invocation) -> bool:
+        return (
+            invocation.keep_alive
+            and not self.expect_100_continue
+            and all(name != b"transfer-encoding" for name, _ in self.headers)
+        )
+
+    def _read_directly(self, invocation: Invocation) -> None:
         """Have the rest of a body read past the parser, if there is memory to set aside."""
         if self.desk.set_aside_bytes + invocation.missing_bytes <= _MAX_SET_ASIDE_BYTES:
-            self.transport.set_protocol(_DirectBody(self, invocation))
+            self.transport.set_protocol(DirectBody(self, invocation))
 
     def go_on(self) -> None:
         """Read the next request after a body whose end the parser has not seen."""
         self.transport.set_protocol(self)
+        self._is_between = True
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
 
@@ -140,15 +173,16 @@ class LaneProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
         cycle: Any = self.cycle
-        if type(cycle) is _Invocation:
+        if type(cycle) is Invocation:
             cycle.on_body(body)
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is complete."""
+        self._is_between = True
         cycle: Any = self.cycle
-        if type(cycle) is _Invocation:
+        if type(cycle) is Invocation:
             cycle.on_complete()
         else:
             super().on_message_complete()
@@ -158,7 +192,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         self._unset_keepalive_if_required()
         cycle: Any = self.cycle
-        if type(cycle) is _Invocation:
+        if type(cycle) is Invocation:
             cycle.on_lost()
         super().connection_lost(exc)
 
@@ -179,18 +213,18 @@ class _NoEvent:
         pass
 
 
-class _Invocation:
+class Invocation:
     """One request on the short way; looks like uvicorn's cycle to the code of the base class."""
 
     __slots__ = (
         "_body",
         "_chunks",
         "_exchange",
-        "_head",
         "_protocol",
         "_received",
         "_timer",
         "disconnected",
+        "head",
         "is_complete",
         "keep_alive",
         "response_complete",
@@ -200,7 +234,7 @@ class _Invocation:
 
     def __init__(self, protocol: LaneProtocol, head: Head, keep_alive: bool) -> None:
         self._protocol = protocol
-        self._head = head
+        self.head = head
         self._exchange = Exchange(protocol.desk, head.request_id)
         self._body: bytes | bytearray | memoryview = b""
         self._received = 0
@@ -213,7 +247,7 @@ class _Invocation:
     @property
     def missing_bytes(self) -> int:
         """How much of the body is still to come; 0 if nobody knows, or nobody wants it."""
-        length = self._head.content_length
+        length = self.head.content_length
         if length is None or self.response_complete or not self.keep_alive:
             return 0
         return length - self._received
@@ -230,7 +264,7 @@ class _Invocation:
     def admit(self, expects_continue: bool) -> None:
         """Decide on the headers alone."""
         try:
-            self._exchange.admit(self._head.content_length, self._head.timeout)
+            self._exchange.admit(self.head.content_length, self.head.timeout)
         except PeltonError as error:
             if expects_continue:  # whether the body comes now is the client's choice
                 self.keep_alive = False
@@ -262,7 +296,7 @@ class _Invocation:
             return
         body, self._body = self._body, b""
         try:
-            self._exchange.submit(body, self._head.content_type, self._respond)
+            self._exchange.submit(body, self.head.content_type, self._respond)
         except PeltonError as error:
             self._respond(self._exchange.refuse(error))
 
@@ -323,54 +357,12 @@ class _Invocation:
             self._timer = None
 
 
-class _DirectBody(asyncio.BufferedProtocol):
-    """Reads the rest of a body from the socket to where it stays; the parser would copy it twice.
-
-    It is the transport's protocol until the body is whole; what is not about reading goes to
-    the lane's.
-    """
-
-    def __init__(self, protocol: LaneProtocol, invocation: _Invocation) -> None:
-        self._protocol = protocol
-        self._invocation = invocation
-        self._room = invocation.make_room()
-        self._set_aside = len(self._room)
-        protocol.desk.set_aside_bytes += self._set_aside
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Return where the rest belongs, however much of it comes at a time."""
-        return self._room
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """So much has come."""
-        self._room = self._room[nbytes:]
-        if not len(self._room):
-            self._release()
-            self._protocol.go_on()
-            self._invocation.on_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone."""
-        self._release()
-        self._protocol.connection_lost(exc)
-
-    def eof_received(self) -> None:
-        """The client sends no more."""
-        self._protocol.eof_received()
-
-    def pause_writing(self) -> None:
-        """An answer waits for the client."""
-        self._protocol.pause_writing()
-
-    def resume_writing(self) -> None:
-        """It does not any more."""
-        self._protocol.resume_writing()
-
-    def _release(self) -> None:
-        self._protocol.desk.set_aside_bytes -= self._set_aside
-
-
 def protocol_class(app: App, desk: Desk, body_timeout_s: float) -> type[LaneProtocol]:
     """Return the protocol class for uvicorn's configuration."""
-    attributes = {"app_routes": app, "desk": desk, "body_timeout_s": body_timeout_s}
+    attributes = {
+        "app_routes": app,
+        "desk": desk,
+        "heads": Heads(),
+        "body_timeout_s": body_timeout_s,
+    }
     return type("PeltonProtocol", (LaneProtocol,), attributes)

@@ -18,6 +18,7 @@ from pelton.batching.dispatch import Dispatcher
 from pelton.batching.entry import Answer, Entry
 from pelton.frontend.app import build_app
 from pelton.frontend.exchange import Desk
+from pelton.frontend.heads import Heads
 from pelton.frontend.invocations import Invocations
 from pelton.frontend.lane import protocol_class
 from pelton.frontend.server import HttpServer, bind
@@ -119,6 +120,7 @@ async def front_end(
     max_payload_bytes: int = 1000,
     keep_alive_s: float = 60.0,
     with_slot: bool = True,
+    heads: Heads | None = None,
 ) -> AsyncIterator[Front]:
     """Run a front end whose invocations go the given way."""
     dispatcher = Dispatcher(Limits(queue_limit, 1_000_000), time.monotonic)
@@ -128,7 +130,9 @@ async def front_end(
     )
     app = build_app(Invocations(desk, body_timeout_s), served, metrics, "iris")
     sock = bind("127.0.0.1", 0)
-    protocol = protocol_class(app, desk, body_timeout_s) if way == "short" else "httptools"
+    protocol: Any = protocol_class(app, desk, body_timeout_s) if way == "short" else "httptools"
+    if heads is not None:
+        protocol.heads = heads
     server = HttpServer(app, sock, keep_alive_s, protocol)
     front = Front(dispatcher, puppet, served, metrics, log, desk, sock.getsockname()[1])
     async with asyncio.timeout(LIMIT_S):
@@ -165,6 +169,8 @@ def request(
 async def read_answer(reader: asyncio.StreamReader, method: str = "POST") -> HttpAnswer:
     """Read one answer."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").splitlines()
+    if " 100 " in head[0]:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").splitlines()
     headers = dict(line.split(": ", 1) for line in head[1:] if line)
     length = 0 if method == "HEAD" else int(headers["content-length"])
     return HttpAnswer(int(head[0].split()[1]), headers, await reader.readexactly(length))
