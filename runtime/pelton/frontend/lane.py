@@ -124,7 +124,7 @@ class LaneProtocol(HttpToolsProtocol):
             cycle.wait_for_more()
             if cycle.missing_bytes >= _DIRECT_BYTES:
                 self._read_directly(cycle)
-        elif was_between and cycle is not before and self._may_know(cycle):
+        elif was_between and cycle is not before and self._is_plain(cycle):
             self.heads.learn(data, cycle.head)
 
     def _take(self, head: Head, body: bytes) -> None:
@@ -136,12 +136,8 @@ class LaneProtocol(HttpToolsProtocol):
             invocation.on_body(body)
         invocation.on_complete()
 
-    def _may_know(self, invocation: Invocation) -> bool:
-        return (
-            invocation.keep_alive
-            and not self.expect_100_continue
-            and all(name != b"transfer-encoding" for name, _ in self.headers)
-        )
+    def _is_plain(self, invocation: Invocation) -> bool:
+        return invocation.keep_alive and not self.expect_100_continue
 
     def _read_directly(self, invocation: Invocation) -> None:
         """Have the rest of a body read past the parser, if there is memory to set aside."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import uvloop
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.unit.frontend.front import Front, front_end, read_answer, request
 
@@ -90,6 +90,8 @@ async def _conversation(
                     if answer.headers.get("x-request-id") != "mine":
                         answer.headers.pop("x-request-id", None)
                     got.append((answer.status, answer.headers, answer.body))
+                    if answer.headers.get("connection") == "close":
+                        reader, writer = await front.connect()
             except (asyncio.IncompleteReadError, ConnectionError):
                 reader, writer = await front.connect()
             answers.append(got)
@@ -98,6 +100,7 @@ async def _conversation(
 
 
 @settings(max_examples=25, deadline=None)
+@example(sent=[(content, 0) for content in REQUESTS])
 @given(
     sent=st.lists(
         st.tuples(st.sampled_from(REQUESTS), st.one_of(st.just(0), st.integers(0, 120))),
