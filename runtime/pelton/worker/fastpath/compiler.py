@@ -15,9 +15,10 @@ from mlflow.types.schema import DataType
 
 from pelton.worker.fastpath import batch, raw
 from pelton.worker.fastpath.cells import KINDS
-from pelton.worker.fastpath.decoded import Decoded
+from pelton.worker.fastpath.decoded import Decoded, Frames
 from pelton.worker.fastpath.document import is_certain, parse, parse_as_mlflow
 from pelton.worker.fastpath.encoding import encode
+from pelton.worker.fastpath.layout import FrameCells
 from pelton.worker.fastpath.prediction import Failure, Predictor, without_enforcement
 from pelton.worker.fastpath.table import INPUTS, INSTANCES, RECORDS, SPLIT
 from pelton.worker.fastpath.tabular import Columns, Tables
@@ -125,6 +126,10 @@ class FastPath:
             numbers = self._decode_numbers(bytes(body))
             if numbers is not None:
                 return numbers
+        elif self._tables is not None:
+            known = self._tables.skeletons.cells(body)
+            if known is not None:
+                return _of_table(*known, None)
         return self._decode_document(parse(body), body)
 
     def _decode_numbers(self, body: bytes) -> Decoded | None:
@@ -158,10 +163,8 @@ class FastPath:
         if key in (SPLIT, RECORDS) or (self._tables is not None and self._has_schema):
             if self._tables is None:
                 return None
-            form, cells, rows = self._tables.decode(key, value, body)
-            is_regular = cells.index is None or list(cells.index) == list(range(rows))
-            group = (form, cells.index is None, repr(params)) if is_regular else None
-            return Decoded(form, cells, rows, params, group)
+            is_plain = len(document) == 1 and len(body) < _LARGE_BYTES
+            return _of_table(*self._tables.decode(key, value, body, learns=is_plain), params)
         if self._has_schema:
             if self._arrays is None:
                 return None
@@ -191,6 +194,12 @@ class FastPath:
         if len(self._accepted_params) < _MAX_PARAMS:
             self._accepted_params.add(known)
         return True
+
+
+def _of_table(form: Frames, cells: FrameCells, rows: int, params: Any) -> Decoded:
+    is_regular = cells.index is None or list(cells.index) == list(range(rows))
+    group = (form, cells.index is None, repr(params)) if is_regular else None
+    return Decoded(form, cells, rows, params, group)
 
 
 def compile_fast_path(model: PyFuncModel) -> FastPath | Unsupported:

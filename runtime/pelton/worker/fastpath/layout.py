@@ -8,7 +8,6 @@ public constructors of pandas need a hundred times as long to arrive at the same
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -60,9 +59,8 @@ class Block(NamedTuple):
     array_type: Any
 
 
-@dataclass(frozen=True)
 class FrameCells:
-    """The cells of a frame that has not been built yet.
+    """The cells of a frame that has not been built yet. Immutable.
 
     Attributes:
         blocks: for each block of the layout either a (columns, rows) array, or one list of Python
@@ -70,8 +68,11 @@ class FrameCells:
         index: the labels of the rows; ``None`` for the default range.
     """
 
-    blocks: list[Any]
-    index: Sequence[int] | None = None
+    __slots__ = ("blocks", "index")
+
+    def __init__(self, blocks: list[Any], index: Sequence[int] | None = None) -> None:
+        self.blocks = blocks
+        self.index = index
 
 
 class Layout:

@@ -62,16 +62,19 @@ class Plan:
             Odd: it holds something the plan has not been checked for. Any other exception means
                 the same.
         """
-        if type(table.content) is np.ndarray:
-            blocks, count = self._from_matrix(table.content), len(table.content)
+        return self.cells_of(table.content, table.index)
+
+    def cells_of(self, content: Any, index: Any = None) -> tuple[FrameCells, int]:
+        """Do the same for the parts of a table that is like the example."""
+        if type(content) is np.ndarray:
+            blocks, count = self._from_matrix(content), len(content)
         elif self._shape == "columns":
-            blocks, count = self._from_columns(table.content)
+            blocks, count = self._from_columns(content)
         elif self._shape == "column":
-            blocks, count = [self._block(0, table.content, len(table.content))], len(table.content)
+            blocks, count = [self._block(0, content, len(content))], len(content)
         else:
-            rows = [table.content] if self._shape == "row" else table.content
+            rows = [content] if self._shape == "row" else content
             blocks, count = self._from_rows(rows), len(rows)
-        index = table.index
         if index is not None and (
             not self.takes_index or len(index) != count or set(map(type, index)) != {int}
         ):
@@ -80,6 +83,10 @@ class Plan:
 
     def _from_rows(self, rows: Sequence[Any]) -> list[Any]:
         count = len(rows)
+        if count == 1 and self._is_straight and self._one is not None:  # most requests
+            if len(rows[0]) != self._width or self._has_extra:
+                raise Odd("a row of another length")
+            return [self._one.take(rows[0]).reshape(-1, 1)]
         if set(map(len, rows)) != {self._width}:
             raise Odd("rows of several lengths")
         if self._has_extra:

@@ -19,6 +19,7 @@ from pelton.worker.fastpath.decoded import Frames
 from pelton.worker.fastpath.layout import FrameCells, Layout
 from pelton.worker.fastpath.likeness import same_input
 from pelton.worker.fastpath.plan import Plan
+from pelton.worker.fastpath.skeleton import Skeletons
 from pelton.worker.fastpath.table import INPUTS, INSTANCES, RECORDS, SPLIT, JsonTable, TableSamples
 from pelton.worker.fastpath.witness import Witness
 
@@ -52,6 +53,9 @@ class Tables:
     Args:
         columns: the signature; ``None`` if the model has none.
         witness: what MLflow does.
+
+    Attributes:
+        skeletons: what stood around the rows of earlier requests.
     """
 
     def __init__(self, columns: Columns | None, witness: Witness) -> None:
@@ -61,6 +65,7 @@ class Tables:
             kind is not None and kind.is_text for kind in columns.kinds.values()
         )
         self._last_labels: tuple[str, ...] = ()
+        self.skeletons = Skeletons()
         self._plans: dict[Any, Plan | None] = {}
         self._layouts: dict[Any, Layout] = {}
         self._forms: dict[Layout, Frames] = {}
@@ -72,8 +77,16 @@ class Tables:
             kind is not None and kind.is_float for kind in self._columns.kinds.values()
         )
 
-    def decode(self, key: str, value: Any, body: Any) -> tuple[Frames, FrameCells, int]:
+    def decode(
+        self, key: str, value: Any, body: Any, *, learns: bool
+    ) -> tuple[Frames, FrameCells, int]:
         """Return form, cells and rows of the table ``value``, which stands under ``key``.
+
+        Args:
+            key: where it stands.
+            value: of any type.
+            body: the request.
+            learns: what stands around its rows is worth remembering; nothing is beside it.
 
         Raises:
             Odd: MLflow must be asked. Any other exception means the same.
@@ -86,6 +99,8 @@ class Tables:
             raise Odd("a table that MLflow refuses, or that is decoded otherwise")
         cells, rows = plan.cells(table)
         self._last_labels = table.labels or ()
+        if key == SPLIT and learns and self._columns is not None:
+            self.skeletons.learn(body, value, plan)
         return plan.form, cells, rows
 
     def samples(self) -> list[bytes]:
