@@ -72,9 +72,14 @@ class Skeletons:
         start = body.find(b"[", body.rfind(b'"data"'))
         end = body.rfind(b"]") + 1
         prefix, suffix = body[:start], body[end:]
-        if not 0 < start < end or parse(prefix + _HOLE + suffix) != {
-            SPLIT: {**value, "data": None}
-        }:
+        if not 0 < start < end or not _is_around(prefix, suffix, value):
             return
         found = Skeleton(prefix, suffix, plan, value.get("index"))
         self._known = (found, *self._known[: _MAX_KNOWN - 1])
+
+
+def _is_around(prefix: bytes, suffix: bytes, value: dict[str, Any]) -> bool:
+    try:
+        return bool(parse(prefix + _HOLE + suffix) == {SPLIT: {**value, "data": None}})
+    except ValueError:  # what looked like the rows is something else
+        return False

@@ -18,10 +18,11 @@ MODEL = pyfunc(Echo(), columns(a="double", b="double", s="string?"))
 USUAL = '{"dataframe_split": {"columns": ["a", "b"], "data": [[1.5, 2.5]]}}'
 
 
-def split(data: str, before: str = "", after: str = "", labels: str = '["a", "b"]') -> bytes:
-    return (
-        f'{{"dataframe_split": {{{before}"columns": {labels}, "data": {data}}}{after}}}'
-    ).encode()
+def split(
+    data: str, before: str = "", after: str = "", labels: str = '["a", "b"]', last: str = ""
+) -> bytes:
+    names = "" if last else f'"columns": {labels}, '
+    return f'{{"dataframe_split": {{{before}{names}"data": {data}{last}}}{after}}}'.encode()
 
 
 AROUND = st.sampled_from(
@@ -37,6 +38,9 @@ AROUND = st.sampled_from(
         {"after": ', "params": {}'},
         {"after": ', "client_request_id": "x"'},
         {"after": " \n"},
+        {"last": ', "columns": ["a", "b"]'},
+        {"last": ', "columns": ["b", "a"]'},
+        {"last": ', "columns": ["a", "b", "s"], "index": null'},
     ]
 )
 ROWS = st.one_of(
@@ -44,6 +48,9 @@ ROWS = st.one_of(
     st.sampled_from(
         [
             '[[1.5, 2.5, "x"]]',
+            '[[1.5, 2.5, "data"]]',
+            '[[1.5, 2.5, "data"], [3.5, 4.5, "x"]]',
+            '[[1.5, 2.5, "data"], [3.5, 4.5, "]"]]',
             '[[1.5, 2.5, "]], \\"data\\": [["]]',
             "[[1.5, 2.5]",
             "[[1.5, 2.5]]]",
