@@ -1,10 +1,19 @@
-"""Latency at half of capacity, and of small requests beside a slow one of 16 MB. Open loop."""
+"""Latency at half of capacity, and of small requests beside a slow one of 16 MB. Open loop.
+
+A large request keeps one core busy, and on two cores whatever does that is felt. So the small ones
+are measured beside another process, too, that keeps a core busy and asks the server nothing: what
+that does to them is the machine's part.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import multiprocessing
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -27,6 +36,7 @@ from pelton.bench.tally import Tally
 _CALLERS: Final = 64
 _SMALL_PER_S: Final = 50.0
 _LARGE_BYTES: Final = 15_900_000
+_COMPANY: Final = ("alone", "beside", "busy")
 
 
 def main(argv: list[str]) -> int:
@@ -47,20 +57,22 @@ def main(argv: list[str]) -> int:
     print(
         f"half of capacity ({median(r['capacity_per_s'] for r in half):,.0f}/s): "
         f"p99 {median(r['p99_ms'] for r in half):.2f} ms, "
-        f"of which predict {median(r['predict_ms'] for r in half):.2f} ms on average"
+        f"all but predict {median(r['added_p99_ms'] for r in half):.2f} ms; "
+        f"predict {median(r['predict_ms'] for r in half):.2f} ms on average"
     )
-    alone, beside = (median(r["p99_ms"] for r in result[key]) for key in ("alone", "beside"))
+    alone, beside, busy = (median(r["p99_ms"] for r in result[key]) for key in _COMPANY)
     large = sum(r["large"] for r in result["beside"])
     print(
         f"small requests ({_SMALL_PER_S:.0f}/s, 2 slots): p99 {alone:.2f} ms alone, "
         f"{beside:.2f} ms beside one of 16 MB ({beside / alone - 1:+.0%}; "
-        f"{large} of those were answered)"
+        f"{large} of those were answered), "
+        f"{busy:.2f} ms beside a process that keeps a core busy ({busy / alone - 1:+.0%})"
     )
     return 0 if not result["failed"] else 1
 
 
 async def _measure(parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event) -> dict[str, Any]:
-    result: dict[str, Any] = {"half": [], "alone": [], "beside": [], "failed": 0}
+    result: dict[str, Any] = {"half": [], "failed": 0} | {key: [] for key in _COMPANY}
     for _ in range(parsed.rounds):
         if not stop.is_set():
             await _half(parsed.duration, cores, stop, result)
@@ -90,6 +102,7 @@ async def _half(
         {
             "capacity_per_s": rate,
             "p99_ms": tally.latency.percentile(99) * 1e3,
+            "added_p99_ms": tally.stages.added.percentile(99) * 1e3,
             "predict_ms": tally.stages.stages["predict"].mean_s * 1e3,
         }
     )
@@ -98,7 +111,7 @@ async def _half(
 async def _neighbour(
     duration_s: float, cores: Cores, stop: asyncio.Event, result: dict[str, Any]
 ) -> None:
-    """Send small requests, without and with a large one in flight all the time."""
+    """Send small requests: alone, with a large one in flight all the time, beside a busy core."""
     scenario = SCENARIOS["wide1"]
     flags = ["--concurrency", "2"]
     async with _Served("wide", cores, flags) as child, asyncio.TaskGroup() as tasks:
@@ -115,17 +128,36 @@ async def _neighbour(
         )
         await load.run_closed(8, 2.0, Tally())
         await large.run_closed(1, 1.0, Tally())
-        for key in ("alone", "beside"):
+        for key in _COMPANY:
             tally, others = Tally(), Tally()
             arrivals = Arrivals(_SMALL_PER_S, _SMALL_PER_S, duration_s)
             runs = [load.run_open(arrivals, tally)]
             if key == "beside":
                 runs.append(large.run_closed(1, duration_s, others))
-            await asyncio.gather(*runs)
+            with _busy_core(cores) if key == "busy" else contextlib.nullcontext():
+                await asyncio.gather(*runs)
             result["failed"] += tally.sent - tally.good + others.sent - others.good
             result[key].append({"p99_ms": tally.latency.percentile(99) * 1e3, "large": others.good})
         load.close()
         large.close()
+
+
+@contextlib.contextmanager
+def _busy_core(cores: Cores) -> Iterator[None]:
+    """Run a process that computes, on the servers' cores."""
+    process = multiprocessing.get_context("spawn").Process(target=_compute, args=(cores.servers,))
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def _compute(cores: list[int]) -> None:
+    os.sched_setaffinity(0, cores)
+    while True:
+        sum(range(10_000))
 
 
 def _large(small: Request) -> Body:

@@ -46,20 +46,26 @@ class Stages:
     Attributes:
         stages: name -> histogram of its durations.
         batch_sizes: size of the batch that a request was in -> how many requests.
+        added: each latency less its own ``predict``: what everything else took.
     """
 
     stages: dict[str, Histogram] = field(default_factory=dict)
     batch_sizes: dict[int, int] = field(default_factory=dict)
+    added: Histogram = field(default_factory=Histogram)
 
-    def record(self, headers: list[bytes]) -> None:
-        """Take in raw header values (a sample of a step's answers)."""
+    def record(self, answers: list[tuple[float, bytes]]) -> None:
+        """Take in (latency in seconds, raw header value) of a sample of a step's answers."""
         values: dict[str, list[float]] = {}
-        for raw in headers:
+        added: list[float] = []
+        for latency_s, raw in answers:
             for name, (duration_ms, description) in parse(raw.decode("latin-1")).items():
                 if name in _BATCH_NAMES:
                     self._count_batch(duration_ms, description)
                 elif duration_ms is not None:
                     values.setdefault(name, []).append(duration_ms / 1e3)
+                    if name == "predict":
+                        added.append(max(0.0, latency_s - duration_ms / 1e3))
+        self.added.record(added)
         for name, durations in values.items():
             self.stages.setdefault(name, Histogram()).record(durations)
 

@@ -77,7 +77,7 @@ class Tally:
         self.served_by: Counter[str] = Counter()
         self.first_errors: dict[str, str] = {}
         self.rows = 0
-        self._timings: list[bytes] = []
+        self._timings: list[tuple[float, bytes]] = []
         self._stride = 1
         self._skip = 1
         self._reported = 0.0
@@ -97,7 +97,7 @@ class Tally:
         if self._skip <= 0:
             self._skip = max(self._stride, len(self.latencies) // _SAMPLES_PER_INTERVAL)
             if timing := HEADER.search(head):
-                self._timings.append(timing[1])
+                self._timings.append((latency_s, timing[1]))
             if name := _SERVED_BY.search(head):
                 self.served_by[name[1].decode("latin-1")] += 1
 

@@ -20,13 +20,22 @@ def test_headers_are_read_leniently(header: str, found: dict[str, object]) -> No
 
 def test_stages_and_batch_sizes_are_told_apart() -> None:
     stages = Stages()
-    stages.record([b"queue;dur=1.0, predict;dur=10, batch;desc=4", b"predict;dur=20, batch;dur=8"])
+    stages.record(
+        [
+            (0.012, b"queue;dur=1.0, predict;dur=10, batch;desc=4"),
+            (0.025, b"predict;dur=20, batch;dur=8"),
+            (0.9, b"queue;dur=1.0"),
+        ]
+    )
     assert stages.stages["predict"].mean_s == pytest.approx(0.015)
-    assert stages.stages["queue"].total == 1
+    assert stages.stages["queue"].total == 2
+    assert stages.added.total == 2
+    assert stages.added.mean_s == pytest.approx(0.0035)
     assert stages.batch_sizes == {4: 1, 8: 1}
 
 
 def test_a_batch_without_a_size_is_left_out() -> None:
     stages = Stages()
-    stages.record([b"batch", b"batch;desc=many", b"batch;desc=0", b"\xff;dur=1"])
+    headers = [b"batch", b"batch;desc=many", b"batch;desc=0", b"\xff;dur=1"]
+    stages.record([(0.1, header) for header in headers])
     assert stages.batch_sizes == {}
