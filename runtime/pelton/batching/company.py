@@ -10,9 +10,11 @@ import sys
 from collections.abc import Callable
 
 from pelton.batching.cost import CostModel
-from pelton.batching.policy import LINGERS, hold_s, linger_s
+from pelton.batching.policy import LINGERS, fair, hold_s, linger_s
 from pelton.batching.wheel import CallAt
 from pelton.deadline import Clock
+
+_FORGET = 0.9  # of those who were there before, with each batch
 
 
 class Company:
@@ -46,6 +48,7 @@ class Company:
         self._queued = queued
         self._release = release
         self._expected = 0
+        self._crowd = 0.0
         self._holding: asyncio.TimerHandle | None = None
         self._lingering: asyncio.TimerHandle | None = None
 
@@ -53,6 +56,27 @@ class Company:
     def is_holding(self) -> bool:
         """Whether an idle slot is kept from taking what waits, to save processor time."""
         return self._holding is not None
+
+    @property
+    def may_linger(self) -> bool:
+        """Whether batches cost so much that a free slot waits for those who are expected."""
+        fixed_s, _ = self._cost.fit() or (0.0, 0.0)
+        return linger_s(0, 1, fixed_s) > 0.0
+
+    def answered(self, requests: int, others: int) -> None:
+        """A batch of so many is through, while ``others`` wait or run."""
+        self.last_requests = requests
+        self._crowd = max(float(requests + others), self._crowd * _FORGET)
+
+    def fair(self, present: int, lanes: int) -> int:
+        """Return how many requests a batch should take at most.
+
+        Who was answered may be back, so those who were here lately count as present. Batches that
+        cost little are as large as they come.
+        """
+        if not self.may_linger:
+            return sys.maxsize
+        return fair(max(present, int(self._crowd)), lanes, self.at_once)
 
     def lingers(self, waiting: int, expected: int, now: float) -> bool:
         """Whether those ``waiting`` should wait until as many are there as are expected soon."""

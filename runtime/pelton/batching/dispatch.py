@@ -208,21 +208,29 @@ class Dispatcher:
         now = self.clock()
         limits = lane.limits
         queued = self._queued
+        most = self._fair()
         if hold and queued and limits.requests > 1:
             company = self.company
             running = len(self._lanes) - len(self._idle) - 1
-            hold = company.lingers(queued, queued + coming, now) or (
+            hold = company.lingers(queued, min(queued + coming, most), now) or (
                 running >= company.at_once
                 and company.holds(self._queue[0].queued_at, self._free_at(), now)
             )
         else:
             hold = False
-        batch = [] if hold else self._form(limits, now)
+        batch = [] if hold else self._form(limits, now, most)
         if batch:
             lane.start(batch, now)
         else:
             self._idle[lane] = None
         return bool(batch)
+
+    def _present(self) -> int:
+        """Return how many requests wait or run."""
+        return self._queued + self._sent + sum([lane.running for lane in self._lanes])
+
+    def _fair(self) -> int:
+        return self.company.fair(self._present(), len(self._lanes))
 
     def _free_at(self) -> float:
         """Return when the first of the slots that run something is expected to be through."""
@@ -251,9 +259,10 @@ class Dispatcher:
         """Give the lanes that will be through soon their next batches."""
         if not self._queued or now < self._send_ahead_at:
             return
+        most = self._fair()
         for lane in self._lanes:
-            if now >= lane.send_ahead_at and lane.wants_ahead(self._queued, now):
-                batch = self._form(lane.limits, now)
+            if now >= lane.send_ahead_at and lane.wants_ahead(self._queued, most, now):
+                batch = self._form(lane.limits, now, most)
                 if batch:
                     self._sent += len(batch)
                     self._sent_bytes += sum([len(entry.body) for entry in batch])
@@ -282,7 +291,7 @@ class Dispatcher:
         self._sent -= 1
         self._sent_bytes -= len(entry.body)
 
-    def _form(self, limits: BatchLimits, now: float) -> list[Entry]:
+    def _form(self, limits: BatchLimits, now: float, most: int) -> list[Entry]:
         """Take a batch from the head of the queue; the late and the gone are left out.
 
         It is closed before one more request would make it too long for the tightest deadline. A
@@ -293,11 +302,9 @@ class Dispatcher:
         fitted = self.cost.fit()
         fixed_s, each_s = fitted or (0.0, 0.0)
         tightest = math.inf
-        most = (
-            limits.requests
-            if fitted is None
-            else min(limits.requests, share(self._queued, fixed_s))
-        )
+        if fitted is not None:
+            most = min(most, share(self._queued, fixed_s))
+        most = min(most, limits.requests)
         while self._queue and len(batch) < most:
             entry = self._queue[0]
             if entry.is_done:
@@ -323,7 +330,7 @@ class Dispatcher:
     def batch_done(self, requests: int, seconds: float, size: int) -> None:
         """Learn from a batch of ``size`` bytes of bodies; its lane calls it."""
         self.sizes.observe(size / requests)
-        self.company.last_requests = requests
+        self.company.answered(requests, self._present())
         self.pace.observe(seconds, requests)
         self.cost.observe(requests, seconds)
         self._measure_pace()

@@ -67,6 +67,11 @@ class Lane:
         """Whether the slot is running something, whether or not anybody still waits for it."""
         return bool(self._running)
 
+    @property
+    def running(self) -> int:
+        """How many requests it is running."""
+        return len(self._running)
+
     def close(self, on_idle: Callable[[], None]) -> None:
         """Stop pulling; ``on_idle`` is called once nothing is running (perhaps now)."""
         self.is_open = False
@@ -154,7 +159,7 @@ class Lane:
         """The client of an entry that was sent ahead is gone: it should not run."""
         self._slot.drop(entry)
 
-    def wants_ahead(self, waiting: int, now: float) -> bool:
+    def wants_ahead(self, waiting: int, most: int, now: float) -> bool:
         """Whether so many are worth a batch of their own; if not, ask again a little later.
 
         Not if the present one is late: nobody knows then when it will be through.
@@ -162,7 +167,10 @@ class Lane:
         if now > 2 * self.due_at - self._started_at:
             self.send_ahead_at = math.inf
             return False
-        if 2 * waiting >= len(self._batch):
+        least = len(self._batch) / 2
+        if self._dispatcher.company.may_linger:
+            least = min(most, self.limits.requests)
+        if waiting >= least:
             return True
         self.send_ahead_at = now + _LATER_S
         return False

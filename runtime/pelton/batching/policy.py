@@ -91,3 +91,17 @@ def share(waiting: int, fixed_s: float) -> int:
     if waiting < _FEW or fixed_s > waiting * _TURN_S:
         return waiting
     return (waiting + 1) // 2
+
+
+def fair(population: int, lanes: int, at_once: int) -> int:
+    """Return how many requests a batch should take at most, so that all slots have as many.
+
+    Batches cost ``a + b * n``: the more requests a batch has, the less one more of them saves. So
+    with a given number of callers equal batches answer most of them in the same time.
+
+    Args:
+        population: requests that wait or run, or that were just answered and may be back.
+        lanes: slots.
+        at_once: as many of them are worth running at a time.
+    """
+    return -(-population // max(1, min(lanes, at_once)))

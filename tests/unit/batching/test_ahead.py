@@ -49,7 +49,7 @@ def test_next_batch_is_given_before_answers_are_written(desk: Desk) -> None:
 def test_batch_is_sent_ahead_late_in_the_present_one(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
-    teach(desk, 1.0, 0.1)  # a batch of one: 1.1 s
+    teach(desk, 0.0, 1.1)  # a batch of one: 1.1 s
     first = desk.submit()
     early = desk.submit()
     assert puppet.ids == [[first.id]]
@@ -73,7 +73,7 @@ def test_batch_is_sent_ahead_late_in_the_present_one(desk: Desk, clock: FakeCloc
 def test_answers_of_both_batches_may_come_together(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
-    teach(desk, 1.0, 0.1)
+    teach(desk, 0.0, 1.1)
     first = desk.submit()
     clock.advance(0.8)
     second = desk.submit()
@@ -86,7 +86,7 @@ def test_answers_of_both_batches_may_come_together(desk: Desk, clock: FakeClock)
 def test_what_was_ahead_of_a_worker_that_dies_is_queued_again(desk: Desk, clock: FakeClock) -> None:
     puppet, other = Puppet(), Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
-    teach(desk, 1.0, 0.1)
+    teach(desk, 0.0, 1.1)
     first = desk.submit()
     clock.advance(0.8)
     second, third = desk.submit(), desk.submit()
@@ -101,7 +101,7 @@ def test_what_was_ahead_of_a_worker_that_dies_is_queued_again(desk: Desk, clock:
 def test_what_is_ahead_keeps_its_deadline(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
-    teach(desk, 1.0, 0.1)
+    teach(desk, 0.0, 1.1)
     first = desk.submit()
     clock.advance(0.8)
     second = desk.submit(timeout_s=1.5)
@@ -119,7 +119,7 @@ def test_what_is_ahead_keeps_its_deadline(desk: Desk, clock: FakeClock) -> None:
 def test_without_batching_one_slot_gets_its_next_request_at_once(desk: Desk) -> None:
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, in_order=True)
-    teach(desk, 1.0, 0.1)
+    teach(desk, 0.0, 1.1)
     first, second, third = (desk.submit() for _ in range(3))
     assert puppet.ids == [[first.id], [second.id]]
     assert desk.dispatcher.statistics().queued == 2
@@ -132,7 +132,7 @@ def test_without_batching_nothing_waits_behind_one_of_several_slots(desk: Desk) 
     puppets = Puppet(), Puppet()
     for puppet in puppets:
         desk.dispatcher.open_lane(puppet, in_order=True)
-    teach(desk, 1.0, 0.1)
+    teach(desk, 0.0, 1.1)
     entries = [desk.submit() for _ in range(3)]
     assert sum(len(puppet.batches) for puppet in puppets) == 2
     assert entries[2].stage is Stage.QUEUED
@@ -141,7 +141,7 @@ def test_without_batching_nothing_waits_behind_one_of_several_slots(desk: Desk) 
 def test_client_of_what_is_ahead_leaves_and_the_worker_is_told(desk: Desk) -> None:
     puppet = Puppet()
     lane = desk.dispatcher.open_lane(puppet, in_order=True)
-    teach(desk, 1.0, 0.1)
+    teach(desk, 0.0, 1.1)
     first, second = desk.submit(), desk.submit()
     desk.dispatcher.drop(second)
     assert puppet.dropped == [second.id]
@@ -165,7 +165,7 @@ def test_what_is_ahead_counts_against_the_limit_of_the_queue(clock: FakeClock) -
 def test_nothing_is_sent_ahead_of_a_batch_that_is_late(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
     desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
-    teach(desk, 1.0, 0.1)
+    teach(desk, 0.0, 1.1)
     desk.submit()
     clock.advance(2.5)  # 1.1 s were expected
     desk.submit()
@@ -175,7 +175,7 @@ def test_nothing_is_sent_ahead_of_a_batch_that_is_late(desk: Desk, clock: FakeCl
 def test_nothing_is_sent_ahead_of_a_batch_unlike_any_other(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
     desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
-    teach(desk, 1.0, 0.1)
+    teach(desk, 0.0, 1.1)
     desk.submit(body=LARGE)
     clock.advance(0.8)
     desk.submit()
@@ -185,7 +185,7 @@ def test_nothing_is_sent_ahead_of_a_batch_unlike_any_other(desk: Desk, clock: Fa
 def test_slots_that_share_a_worker_get_one_batch_at_a_time(desk: Desk, clock: FakeClock) -> None:
     puppet = Puppet()
     desk.dispatcher.open_lane(puppet, IN_EIGHTS)
-    teach(desk, 1.0, 0.1)
+    teach(desk, 0.0, 1.1)
     desk.submit()
     clock.advance(0.8)
     desk.submit()
@@ -375,3 +375,54 @@ def test_common_cases_are_decided_as_the_rule_says(
         assert expected is not None
     else:
         assert expected is None
+
+
+def test_expensive_batches_are_equal(desk: Desk, clock: FakeClock) -> None:
+    puppets = Puppet(), Puppet()
+    lanes = [
+        desk.dispatcher.open_lane(puppet, BatchLimits(requests=64), in_order=True)
+        for puppet in puppets
+    ]
+    busy = [desk.submit() for _ in range(2)]
+    teach(desk, 1.0, 0.1)
+    waiting = [desk.submit().id for _ in range(10)]
+    for lane, entry in zip(lanes, reversed(busy), strict=True):
+        answer(lane, [entry.id])
+    clock.advance(0.01)  # nobody comes back
+    # Twelve are there, and two slots.
+    assert puppets[0].ids[1:] == [waiting[:6]]
+    assert puppets[1].ids[1:] == [waiting[6:]]
+
+
+def test_cheap_batches_are_as_large_as_they_come(desk: Desk) -> None:
+    puppets = Puppet(), Puppet()
+    lanes = [
+        desk.dispatcher.open_lane(puppet, BatchLimits(requests=64), in_order=True)
+        for puppet in puppets
+    ]
+    busy = [desk.submit() for _ in range(2)]
+    teach(desk, 0.004, 0.0)
+    waiting = [desk.submit().id for _ in range(10)]
+    answer(lanes[0], [busy[1].id])
+    assert puppets[0].ids[1:] == [waiting]
+
+
+def test_expensive_batches_are_sent_ahead_only_whole(desk: Desk, clock: FakeClock) -> None:
+    puppets = Puppet(), Puppet()
+    lanes = [
+        desk.dispatcher.open_lane(puppet, BatchLimits(requests=64), in_order=True)
+        for puppet in puppets
+    ]
+    first = [desk.submit() for _ in range(2)]
+    teach(desk, 1.0, 0.1)
+    more = [desk.submit().id for _ in range(8)]
+    answer(lanes[0], [first[1].id])
+    answer(lanes[1], [first[0].id])
+    clock.advance(0.01)
+    assert [puppet.ids[1:] for puppet in puppets] == [[more[:5]], [more[5:]]]
+    clock.advance(1.2)
+    late = [desk.submit() for _ in range(7)]
+    assert {entry.stage for entry in late} == {Stage.QUEUED}
+    clock.advance(0.001)
+    late.append(desk.submit())  # half of the sixteen that are there
+    assert {entry.stage for entry in late} == {Stage.SENT}

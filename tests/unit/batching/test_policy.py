@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pelton.batching.policy import at_once, hold_s, linger_s, share
+from pelton.batching.policy import at_once, fair, hold_s, linger_s, share
 
 WAITING = st.integers(1, 1000)
 SECONDS = st.floats(0.0, 1.0)
@@ -63,3 +63,11 @@ def test_batches_that_fill_a_core_share_what_the_front_end_leaves() -> None:
 def test_batches_that_sleep_or_use_an_accelerator_may_all_run() -> None:
     assert at_once(2, 0.02, lanes=8) == 8
     assert at_once(2, None, lanes=8) == 8
+
+
+@given(population=st.integers(0, 1000), lanes=st.integers(1, 64), at_once=st.integers(1, 64))
+def test_fair_shares_are_equal_and_take_all(population: int, lanes: int, at_once: int) -> None:
+    most = fair(population, lanes, at_once)
+    running = min(lanes, at_once)
+    assert most * running >= population
+    assert (most - 1) * running < population or most == 0
