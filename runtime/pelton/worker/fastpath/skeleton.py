@@ -66,7 +66,7 @@ class Skeletons:
             value: what it has under ``dataframe_split``, and nothing beside.
             plan: that of the table, for good.
         """
-        if type(body) is not bytes or not self._tries_left:
+        if type(body) is not bytes or self._tries_left <= 0:
             return
         self._tries_left -= 1
         start = body.find(b"[", body.rfind(b'"data"'))
