@@ -377,12 +377,14 @@ def test_common_cases_are_decided_as_the_rule_says(
         assert expected is None
 
 
+def two_slots(desk: Desk) -> tuple[list[Puppet], list[Lane]]:
+    puppets = [Puppet(), Puppet()]
+    limits = BatchLimits(requests=64)
+    return puppets, [desk.dispatcher.open_lane(one, limits, in_order=True) for one in puppets]
+
+
 def test_expensive_batches_are_equal(desk: Desk, clock: FakeClock) -> None:
-    puppets = Puppet(), Puppet()
-    lanes = [
-        desk.dispatcher.open_lane(puppet, BatchLimits(requests=64), in_order=True)
-        for puppet in puppets
-    ]
+    puppets, lanes = two_slots(desk)
     busy = [desk.submit() for _ in range(2)]
     teach(desk, 1.0, 0.1)
     waiting = [desk.submit().id for _ in range(10)]
@@ -395,11 +397,7 @@ def test_expensive_batches_are_equal(desk: Desk, clock: FakeClock) -> None:
 
 
 def test_cheap_batches_are_as_large_as_they_come(desk: Desk) -> None:
-    puppets = Puppet(), Puppet()
-    lanes = [
-        desk.dispatcher.open_lane(puppet, BatchLimits(requests=64), in_order=True)
-        for puppet in puppets
-    ]
+    puppets, lanes = two_slots(desk)
     busy = [desk.submit() for _ in range(2)]
     teach(desk, 0.004, 0.0)
     waiting = [desk.submit().id for _ in range(10)]
@@ -408,11 +406,7 @@ def test_cheap_batches_are_as_large_as_they_come(desk: Desk) -> None:
 
 
 def test_expensive_batches_are_sent_ahead_only_whole(desk: Desk, clock: FakeClock) -> None:
-    puppets = Puppet(), Puppet()
-    lanes = [
-        desk.dispatcher.open_lane(puppet, BatchLimits(requests=64), in_order=True)
-        for puppet in puppets
-    ]
+    puppets, lanes = two_slots(desk)
     first = [desk.submit() for _ in range(2)]
     teach(desk, 1.0, 0.1)
     more = [desk.submit().id for _ in range(8)]
