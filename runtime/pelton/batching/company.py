@@ -1,4 +1,4 @@
-"""Whether those who wait should wait for more to come: what ``policy`` says, and its timers.
+"""With whom those who wait should go: what ``policy`` says, its timers, and who was there lately.
 
 Nothing here awaits. Owned by one event loop.
 """
@@ -18,7 +18,7 @@ _FORGET = 0.9  # of those who were there before, with each batch
 
 
 class Company:
-    """Keeps free slots from taking batches that had better be larger, for a short while.
+    """Keeps free slots from taking batches that had better be larger, or smaller.
 
     Args:
         cost: what batches cost.

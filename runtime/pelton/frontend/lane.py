@@ -214,7 +214,6 @@ class Invocation:
 
     __slots__ = (
         "_body",
-        "_chunks",
         "_exchange",
         "_protocol",
         "_received",
