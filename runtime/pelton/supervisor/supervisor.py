@@ -47,6 +47,8 @@ class Supervisor(Revisions):
         clock: Clock,
     ) -> None:
         super().__init__(settings, model_uri, dispatcher, metrics, clock)
+        # From the start: whoever asks before `run` has begun is told of a first deployment.
+        self._first = self.updating = self._new_revision(model_uri, settings.entity)
         self._stopped = asyncio.Event()
         self._demand = asyncio.Event()
         self.memory = MemoryWatch(clock)
@@ -128,7 +130,7 @@ class Supervisor(Revisions):
                 tasks.create_task(self._watch_resources()),
             ]
             try:
-                await self._roll_out(self._new_revision(self._model_uri, self.settings.entity))
+                await self._roll_out(self._first)
                 self.dispatcher.on_waiting = self._demand.set
                 loops.append(tasks.create_task(self._scale()))
                 on_ready()
