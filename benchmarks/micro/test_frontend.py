@@ -24,7 +24,7 @@ from pelton.batching.entry import Entry
 from pelton.batching.policy import BatchLimits
 from pelton.channel import frames
 from pelton.channel.client import ChannelClient
-from pelton.channel.messages import AnswerMeta, LoadSpec, answer_frame
+from pelton.channel.messages import AnswerMeta, LoadSpec, encode_answers
 from pelton.frontend.app import build_app
 from pelton.frontend.exchange import Desk
 from pelton.frontend.invocations import Invocations
@@ -114,8 +114,7 @@ class _FrontEnd:
         sent = frames.FrameReader().feed(b"".join(self.worker.written))
         self.worker.written.clear()
         meta = AnswerMeta(200, "application/json", 1e-5, 1e-3, 1e-6, len(sent), 1)
-        parts = (frames.encode(answer_frame(f.id, meta, b'{"predictions": [0]}')) for f in sent)
-        return b"".join(bytes(buffer) for buffers in parts for buffer in buffers)
+        return b"".join(encode_answers([(f.id, meta, b'{"predictions": [0]}') for f in sent]))
 
 
 def test_requests_in_and_answers_out(benchmark: BenchmarkFixture) -> None:

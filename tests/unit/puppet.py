@@ -7,9 +7,9 @@ from itertools import count
 
 from pelton.admission.limits import Limits
 from pelton.batching.dispatch import Dispatcher
-from pelton.batching.entry import Answer, Entry
+from pelton.batching.entry import About, Answer, Entry
 
-OK = Answer(200, "application/json", b"{}")
+OK = Answer(About(200, "application/json"), b"{}")
 
 
 class FakeTimer:

@@ -85,6 +85,9 @@ class Dispatcher:
         Raises:
             RejectedError: QueueFull, DeadlineUnmeetable, NotReady or Draining.
         """
+        self._check(deadline, self.clock())
+
+    def _check(self, deadline: float, now: float) -> None:
         if self._refuse is not None:
             raise self._refuse()
         # The common cases, as `decide` finds them.
@@ -94,15 +97,15 @@ class Dispatcher:
         if (
             queued < self._limits.queue_limit
             and self._queued_bytes + self._sent_bytes < self._limits.queue_limit_bytes
-            and queued + 1 <= (self._drained_per_s or math.inf) * (deadline - self.clock())
+            and queued + 1 <= (self._drained_per_s or math.inf) * (deadline - now)
         ):
             return
         load = self.load()
-        refusal = self._limits.decide(load, deadline - self.clock())
+        refusal = self._limits.decide(load, deadline - now)
         if refusal is not None and self._idle:
             self._pull_idle(hold=False)  # nobody is refused while a slot is idle
             load = self.load()
-            refusal = self._limits.decide(load, deadline - self.clock())
+            refusal = self._limits.decide(load, deadline - now)
         if refusal is not None:
             raise refused(refusal, load, len(self._lanes))
 
@@ -112,8 +115,8 @@ class Dispatcher:
         Raises:
             RejectedError: it was not taken.
         """
-        self.check_nowait(entry.deadline)
         now = self.clock()
+        self._check(entry.deadline, now)
         entry.queued_at = now
         self.wheel.add(entry)
         if self._idle and not self._queued and not self._gathers():

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from pelton.batching.lane import Lane
 
 
-class Answer(NamedTuple):
-    """What a worker answered.
+class About(NamedTuple):
+    """What an answer says beside its body; the answers of one batch share it.
 
     Attributes:
-        status, media_type, body: the HTTP answer.
-        decode_s, predict_s, encode_s: the worker's own times, in seconds.
+        status, media_type: of the HTTP answer.
+        decode_s, predict_s, encode_s: the worker's own times, in seconds; of a batch, `decode_s`
+            and `encode_s` are a request's mean.
         batch_size: requests that were predicted together.
         path: how it was answered, "oracle" or "fast".
         worker: its name.
@@ -26,7 +27,6 @@ class Answer(NamedTuple):
 
     status: int
     media_type: str
-    body: bytes | bytearray | memoryview
     decode_s: float = 0.0
     predict_s: float = 0.0
     encode_s: float = 0.0
@@ -34,6 +34,13 @@ class Answer(NamedTuple):
     path: str = "oracle"
     worker: str = ""
     revision: int = 0
+
+
+class Answer(NamedTuple):
+    """What a worker answered."""
+
+    about: About
+    body: bytes | bytearray | memoryview
 
 
 class Stage(Enum):

@@ -50,16 +50,17 @@ class ChannelClient(asyncio.Protocol):
         return protocol
 
     def send(self, outgoing: Iterable[frames.Frame]) -> None:
-        """Write frames with one system call where the socket's buffer allows it.
+        """Write frames; see ``write``."""
+        self.write([buffer for frame in outgoing for buffer in frames.encode(frame)])
+
+    def write(self, buffers: list[frames.Buffer]) -> None:
+        """Write encoded frames with one system call where the socket's buffer allows it.
 
         A channel that is already lost swallows them: the loss is reported by ``on_lost``, which
         fails what was in the worker.
         """
         if self._transport is None or self._transport.is_closing():
             return
-        buffers: list[bytes | bytearray | memoryview] = []
-        for frame in outgoing:
-            buffers += frames.encode(frame)
         if sum(map(len, buffers)) <= _JOIN_BYTES:
             self._transport.write(b"".join(buffers))
         else:

@@ -10,8 +10,10 @@ answer); the flag LAST ends it, so that an answer may be streamed.
 
 from __future__ import annotations
 
+import functools
 import struct
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, cast
 
 from pelton.errors import FrameError
 
@@ -19,6 +21,8 @@ HEADER: Final = struct.Struct("<IBBHQ")
 HEADER_BYTES: Final = HEADER.size
 MAX_PAYLOAD_BYTES: Final = 2**31 - 1
 LAST: Final = 0x01
+
+Buffer = bytes | bytearray | memoryview
 
 
 class Frame(NamedTuple):
@@ -35,7 +39,7 @@ class Frame(NamedTuple):
     kind: int
     id: int = 0
     meta: bytes = b""
-    body: bytes | bytearray | memoryview = b""
+    body: Buffer = b""
     flags: int = LAST
 
 
@@ -53,18 +57,25 @@ def encode_header(frame: Frame) -> bytes:
     return HEADER.pack(payload, kind, flags, meta_bytes, id)
 
 
-def encode(frame: Frame) -> list[bytes | bytearray | memoryview]:
+def encode(frame: Frame) -> list[Buffer]:
     """Return the buffers to write, one after the other; large bodies are not copied."""
     _, _, meta, body, _ = frame
     head = encode_header(frame) + meta
     return [head, body] if len(body) else [head]
 
 
+# As `Frame(...)`, which would go through a function in Python.
+_frame: Final = cast(
+    "Callable[[tuple[int, int, bytes, Buffer, int]], Frame]",
+    functools.partial(tuple.__new__, Frame),
+)
+
+
 class FrameReader:
     """Cuts a stream of bytes into frames; holds at most one incomplete frame.
 
-    Each byte is copied once, into the frame it belongs to, however the stream was cut; one that
-    is read into ``room``, not even that.
+    A byte is copied once or twice, however the stream was cut; one that is read into ``room``,
+    not at all.
     """
 
     def __init__(self, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> None:
@@ -79,16 +90,21 @@ class FrameReader:
         """Where the rest of an incomplete payload belongs; ``None`` if there is none."""
         return self._room
 
-    def feed(self, data: bytes | bytearray | memoryview) -> list[Frame]:
+    def feed(self, data: Buffer) -> list[Frame]:
         """Take the next bytes of the stream and return the frames they complete.
 
         Raises:
             FrameError: the bytes are not a frame; the stream cannot be used any more.
         """
         frames: list[Frame] = []
-        view = memoryview(data)
         if self._room is None and not self._head:
-            view = view[self._take_whole(data, frames) :]
+            data = data if type(data) is bytes else bytes(data)
+            taken = self._take_whole(data, frames)
+            if taken == len(data):
+                return frames
+            view = memoryview(data)[taken:]
+        else:
+            view = memoryview(data)
         while len(view) or self._room is not None:
             room = self._room
             if room is None:
@@ -120,19 +136,17 @@ class FrameReader:
         body = memoryview(payload)[self._meta_bytes :] if self._meta_bytes else payload
         return Frame(self._kind, self._id, meta, body, self._flags)
 
-    def _take_whole(self, data: bytes | bytearray | memoryview, frames: list[Frame]) -> int:
+    def _take_whole(self, data: bytes, frames: list[Frame]) -> int:
         """Cut off the frames that lie whole in ``data``; returns the bytes they take."""
-        at, end = 0, len(data)
+        at, end, longest, unpack = 0, len(data), self._max_payload_bytes, HEADER.unpack_from
         while end - at >= HEADER_BYTES:
-            size, kind, flags, meta_bytes, id = HEADER.unpack_from(data, at)
-            if size > self._max_payload_bytes or meta_bytes > size:
-                break  # the slow way says what is wrong
-            body_at = at + HEADER_BYTES + meta_bytes
-            next_at = at + HEADER_BYTES + size
-            if next_at > end:
-                break
-            meta = bytes(data[at + HEADER_BYTES : body_at])
-            frames.append(Frame(kind, id, meta, bytes(data[body_at:next_at]), flags))
+            size, kind, flags, meta_bytes, id = unpack(data, at)
+            meta_at = at + HEADER_BYTES
+            next_at = meta_at + size
+            if size > longest or meta_bytes > size or next_at > end:
+                break  # the slow way says what is wrong, or waits for the rest
+            body_at = meta_at + meta_bytes
+            frames.append(_frame((kind, id, data[meta_at:body_at], data[body_at:next_at], flags)))
             at = next_at
         return at
 

@@ -26,12 +26,13 @@ from __future__ import annotations
 import functools
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
-from pelton.channel.frames import LAST, Frame
+from pelton.channel.frames import HEADER, LAST, MAX_PAYLOAD_BYTES, Buffer, Frame
+from pelton.errors import FrameError
 
 VERDICTS: Final = ("fast_path", "fast_path_reason", "batching", "batching_reason")
 """Keys of the WARMED report that later workers of a revision are told."""
@@ -112,24 +113,55 @@ class LoadSpec:
 
 
 # Packing an integer is faster than a member of an enumeration.
-_REQUEST: Final = int(Kind.REQUEST)
-_ANSWER: Final = int(Kind.ANSWER)
+REQUEST: Final = int(Kind.REQUEST)
+ANSWER: Final = int(Kind.ANSWER)
 _REQUEST_META: Final = struct.Struct("<d?")
+_REQUEST_HEAD: Final = struct.Struct(HEADER.format + "d?")
 
 
-def request_frame(
-    id: int,
-    body: bytes | bytearray | memoryview,
-    content_type: str | None,
-    deadline: float,
-    *,
-    last: bool,
-) -> Frame:
-    """Return one request of a batch; ``deadline`` is in seconds of the monotonic clock."""
-    meta = _REQUEST_META.pack(deadline, content_type is not None)
-    if content_type:
-        meta += _latin(content_type)
-    return Frame(_REQUEST, id, meta, body, LAST if last else 0)
+class Request(Protocol):
+    """What crosses the channel of a request; ``deadline`` in seconds of the monotonic clock."""
+
+    @property
+    def id(self) -> int:
+        """Its conversation."""
+
+    @property
+    def body(self) -> Buffer:
+        """The raw bytes."""
+
+    @property
+    def content_type(self) -> str | None:
+        """The header's value; ``None`` if there was none."""
+
+    @property
+    def deadline(self) -> float:
+        """When nobody waits for it any more."""
+
+
+def encode_requests(batch: Sequence[Request]) -> list[Buffer]:
+    """Return the REQUEST frames of a batch as the buffers to write; bodies are not copied.
+
+    Raises:
+        FrameError: a request is too large for a frame.
+    """
+    pack, to_come = _REQUEST_HEAD.pack, len(batch)
+    buffers: list[Buffer] = []
+    for request in batch:
+        to_come -= 1
+        content_type, body = request.content_type, request.body
+        latin = _latin(content_type) if content_type else b""
+        meta_bytes = _REQUEST_META.size + len(latin)
+        payload = meta_bytes + len(body)
+        if payload > MAX_PAYLOAD_BYTES or meta_bytes > 0xFFFF:
+            raise FrameError(f"A request of {payload} bytes does not fit. This is a bug.")
+        flags = 0 if to_come else LAST
+        has_type = content_type is not None
+        head = pack(payload, REQUEST, flags, meta_bytes, request.id, request.deadline, has_type)
+        buffers.append(head + latin)
+        if payload > meta_bytes:
+            buffers.append(body)
+    return buffers
 
 
 @functools.lru_cache(maxsize=64)
@@ -142,14 +174,14 @@ def _text(latin: bytes) -> str:
     return latin.decode("latin-1")
 
 
-def read_request(frame: Frame) -> tuple[float, str | None]:
+def read_request(meta: bytes) -> tuple[float, str | None]:
     """Return (deadline, content type) of a REQUEST frame; no content type is ``None``."""
-    deadline, has_type = _REQUEST_META.unpack_from(frame.meta)
-    return deadline, _text(frame.meta[_REQUEST_META.size :]) if has_type else None
+    deadline, has_type = _REQUEST_META.unpack_from(meta)
+    return deadline, _text(meta[_REQUEST_META.size :]) if has_type else None
 
 
 class AnswerMeta(NamedTuple):
-    """What an answer says beside its body.
+    """What an answer says beside its body; the answers of one batch share it.
 
     Attributes:
         status: HTTP status as MLflow would give it; 0 for a request that was cancelled.
@@ -172,20 +204,43 @@ PATHS: Final = ("oracle", "fast", "cancelled")
 _ANSWER_META: Final = struct.Struct("<HBHfff")
 
 
-def answer_frame(
-    id: int, meta: AnswerMeta, body: bytes | bytearray | memoryview, *, last: bool = True
-) -> Frame:
+def encode_answers(answers: Sequence[tuple[int, AnswerMeta, Buffer]]) -> list[Buffer]:
+    """Return the ANSWER frames of whole answers as the buffers to write; bodies are not copied.
+
+    Raises:
+        FrameError: an answer is too large for a frame.
+    """
+    pack, known, packed, meta_bytes = HEADER.pack, None, b"", 0
+    buffers: list[Buffer] = []
+    for id, meta, body in answers:
+        if meta is not known:
+            known, packed = meta, _pack_answer(meta)
+            meta_bytes = len(packed)
+        payload = meta_bytes + len(body)
+        if payload > MAX_PAYLOAD_BYTES:
+            raise FrameError(f"An answer of {payload} bytes does not fit. This is a bug.")
+        buffers.append(pack(payload, ANSWER, LAST, meta_bytes, id) + packed)
+        if payload > meta_bytes:
+            buffers.append(body)
+    return buffers
+
+
+def answer_frame(id: int, meta: AnswerMeta, body: Buffer, *, last: bool = True) -> Frame:
     """Return a part of an answer; only the last part has the flag LAST."""
+    return Frame(ANSWER, id, _pack_answer(meta), body, LAST if last else 0)
+
+
+def _pack_answer(meta: AnswerMeta) -> bytes:
     packed = _ANSWER_META.pack(
         meta.status, meta.path, meta.batch_size, meta.decode_s, meta.predict_s, meta.encode_s
     )
-    return Frame(_ANSWER, id, packed + _latin(meta.media_type), body, LAST if last else 0)
+    return packed + _latin(meta.media_type)
 
 
-def read_answer(frame: Frame) -> AnswerMeta:
-    """Return the metadata of an ANSWER frame."""
-    status, path, batch_size, decode_s, predict_s, encode_s = _ANSWER_META.unpack_from(frame.meta)
-    media_type = _text(frame.meta[_ANSWER_META.size :])
+def read_answer(meta: bytes) -> AnswerMeta:
+    """Return what the metadata of an ANSWER frame says."""
+    status, path, batch_size, decode_s, predict_s, encode_s = _ANSWER_META.unpack_from(meta)
+    media_type = _text(meta[_ANSWER_META.size :])
     return AnswerMeta(status, media_type, decode_s, predict_s, encode_s, batch_size, path)
 
 

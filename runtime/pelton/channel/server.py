@@ -13,6 +13,7 @@ from pelton.channel import frames
 
 _READ_BYTES = 256 * 1024
 _DIRECT_BYTES = 64 * 1024  # of a frame that lacks as much: read to where it stays
+_JOIN_BYTES = 64 * 1024  # up to here copying costs less than a list of buffers
 _MAX_BUFFERS = 512  # of one sendmsg; the kernel takes 1024
 
 
@@ -33,19 +34,26 @@ class ChannelServer:
         self._buffer = memoryview(bytearray(_READ_BYTES))
 
     def send(self, outgoing: Sequence[frames.Frame]) -> None:
-        """Write frames whole, with as few system calls as the socket allows.
+        """Write frames; see ``write``.
 
         Raises:
             OSError: the server is gone.
         """
-        buffers: list[bytes | bytearray | memoryview] = []
-        for frame in outgoing:
-            buffers += frames.encode(frame)
+        self.write([buffer for frame in outgoing for buffer in frames.encode(frame)])
+
+    def write(self, buffers: list[frames.Buffer]) -> None:
+        """Write encoded frames whole, with as few system calls as the socket allows.
+
+        Raises:
+            OSError: the server is gone.
+        """
+        if sum(map(len, buffers)) <= _JOIN_BYTES:
+            buffers = [b"".join(buffers)]
         with self._write_lock:
             for at in range(0, len(buffers), _MAX_BUFFERS):
                 self._send_all(buffers[at : at + _MAX_BUFFERS])
 
-    def _send_all(self, buffers: list[bytes | bytearray | memoryview]) -> None:
+    def _send_all(self, buffers: list[frames.Buffer]) -> None:
         sent = self.sock.sendmsg(buffers)
         for buffer in buffers:
             if sent >= len(buffer):

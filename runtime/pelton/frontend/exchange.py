@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from urllib.parse import quote
 
 from pelton.batching.dispatch import Dispatcher
-from pelton.batching.entry import Answer, Entry
+from pelton.batching.entry import About, Entry
 from pelton.deadline import deadline_after
 from pelton.errors import ClientDisconnected, PayloadTooLarge, PeltonError
 from pelton.frontend.problems import Response, problem
@@ -65,11 +65,19 @@ class Exchange:
         Raises:
             PeltonError: the request is refused.
         """
+        self.begin(content_length, timeout_header)
+        self._desk.dispatcher.check_nowait(self.deadline)
+
+    def begin(self, content_length: int | None, timeout_header: str | None) -> None:
+        """As ``admit``, for a request whose body is here already: the queue decides presently.
+
+        Raises:
+            PeltonError: the request is refused.
+        """
         desk = self._desk
         self.deadline = deadline_after(desk.timeout_s, timeout_header, self.started)
         if content_length is not None and content_length > desk.max_payload_bytes:
             raise self.too_large(content_length)
-        desk.dispatcher.check_nowait(self.deadline)
 
     def too_large(self, size: int) -> PayloadTooLarge:
         """Return the error for a body of ``size`` bytes (or at least so many)."""
@@ -128,23 +136,23 @@ class Exchange:
         answer = entry.answer
         assert answer is not None
         total_s = entry.done_at - self.started
-        outcome = "ok" if answer.status < 400 else "model_error"
-        body = answer.body
+        about, body = answer
+        status = about.status
         desk = self._desk
-        desk.record(self, answer.status, outcome, len(body), total_s, entry)
+        desk.record(
+            self, status, "ok" if status < 400 else "model_error", len(body), total_s, entry
+        )
+        media_type, timing = desk.lines_about(about)
         head = _ANSWER_HEAD % (
-            _latin(answer.media_type),
+            media_type,
             len(body),
             self.request_id.encode("latin-1"),
             (entry.started_at - entry.queued_at) * 1000,
-            answer.decode_s * 1000,
-            answer.predict_s * 1000,
-            answer.encode_s * 1000,
-            answer.batch_size,
+            timing,
             total_s * 1000,
             _header(desk.served.served_entity_name),
         )
-        on_response(Response(answer.status, head, body))
+        on_response(Response(status, head, body))
 
 
 _COMMON_HEAD: Final = (
@@ -153,10 +161,10 @@ _COMMON_HEAD: Final = (
 )
 _ANSWER_HEAD: Final = (
     b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n"
-    b"server-timing: queue;dur=%.3f, decode;dur=%.3f, predict;dur=%.3f, encode;dur=%.3f,"
-    b' batch;desc="%d", total;dur=%.3f\r\n'
+    b"server-timing: queue;dur=%.3f, %b, total;dur=%.3f\r\n"
     b"served-model-name: %b\r\n"
 )
+_TIMING: Final = b'decode;dur=%.3f, predict;dur=%.3f, encode;dur=%.3f, batch;desc="%d"'
 
 
 @functools.lru_cache(maxsize=64)
@@ -170,7 +178,7 @@ def _header(text: str) -> bytes:
     return quote(text, safe=string.punctuation + " ").encode()
 
 
-_NO_ANSWER: Final = Answer(0, "", b"", batch_size=0, path="none")
+_NO_ANSWER: Final = About(0, "", batch_size=0, path="none")
 
 
 class Desk:
@@ -211,10 +219,20 @@ class Desk:
         self._prefix = os.urandom(6).hex()
         self.next_entry_id = self._ids.__next__
         self._request_ids = itertools.count(1)
+        self._about = _NO_ANSWER  # the last one, and its lines
+        self._lines = b"", b""
 
     def next_request_id(self) -> str:
         """Return an id for a request that brought none: unique over restarts."""
         return f"{self._prefix}-{next(self._request_ids):x}"
+
+    def lines_about(self, about: About) -> tuple[bytes, bytes]:
+        """Return (media type, timing) for the head of an answer; a batch's answers share them."""
+        if about is not self._about:
+            stages = (about.decode_s * 1000, about.predict_s * 1000, about.encode_s * 1000)
+            self._lines = _latin(about.media_type), _TIMING % (*stages, about.batch_size)
+            self._about = about
+        return self._lines
 
     def record(
         self,
@@ -226,15 +244,13 @@ class Desk:
         entry: Entry | None = None,
     ) -> None:
         """Count and log one finished request."""
-        answer = None if entry is None else entry.answer
+        about = _NO_ANSWER
         queue_s = 0.0
-        if answer is None:
-            answer = _NO_ANSWER
-        else:
-            assert entry is not None
+        if entry is not None and entry.answer is not None:
+            about = entry.answer.about
             queue_s = entry.started_at - entry.queued_at
-            self.metrics.predicted(queue_s, answer.predict_s, answer.batch_size)
-        self.metrics.answered(status, outcome, answer.path, total_s)
+            self.metrics.predicted(queue_s, about.predict_s, about.batch_size)
+        self.metrics.answered(status, outcome, about.path, total_s)
         if not self.access_log.enabled:
             return
         self.access_log.add(
@@ -245,12 +261,12 @@ class Desk:
                 outcome,
                 total_s,
                 queue_s,
-                answer.decode_s,
-                answer.predict_s,
-                answer.encode_s,
-                answer.batch_size,
-                answer.worker,
-                answer.path,
+                about.decode_s,
+                about.predict_s,
+                about.encode_s,
+                about.batch_size,
+                about.worker,
+                about.path,
                 exchange.bytes_in,
                 bytes_out,
             )

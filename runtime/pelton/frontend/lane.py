@@ -128,13 +128,10 @@ class LaneProtocol(HttpToolsProtocol):
             self.heads.learn(data, cycle.head)
 
     def _take(self, head: Head, body: bytes) -> None:
-        """Begin and complete a request, as the parser's callbacks do."""
+        """Begin and complete a request, to the same end as the parser's callbacks."""
         invocation = Invocation(self, head, True)
         self.cycle = invocation  # type: ignore[assignment]
-        invocation.admit(False)
-        if body:
-            invocation.on_body(body)
-        invocation.on_complete()
+        invocation.take(body)
 
     def _is_plain(self, invocation: Invocation) -> bool:
         return invocation.keep_alive and not self.expect_100_continue
@@ -268,6 +265,16 @@ class Invocation:
         if expects_continue:
             self._protocol.transport.write(_CONTINUE)
 
+    def take(self, body: bytes) -> None:
+        """Queue a request that is here as a whole."""
+        self.is_complete = True
+        exchange, head = self._exchange, self.head
+        try:
+            exchange.begin(len(body), head.timeout)
+            exchange.submit(body, head.content_type, self._respond)
+        except PeltonError as error:
+            self._respond(exchange.refuse(error))
+
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body; of a refused request it is thrown away."""
         if self.response_complete:
@@ -318,7 +325,8 @@ class Invocation:
 
     def _respond(self, response: Response) -> None:
         """Write the answer, in one system call where it is small."""
-        self._stop_timer()
+        if self._timer is not None:
+            self._stop_timer()
         protocol = self._protocol
         transport = protocol.transport
         self.response_complete = True
@@ -330,11 +338,11 @@ class Invocation:
             self.keep_alive = False
         elif not self.keep_alive:
             end = b"connection: close\r\n\r\n"
-        lines = (STATUS_LINE[status], protocol.default_head(), head, end)
+        first, common = STATUS_LINE[status], protocol.default_head()
         if len(body) > HIGH_WATER_LIMIT:
-            transport.writelines([b"".join(lines), body])
+            transport.writelines([b"".join((first, common, head, end)), body])
         else:
-            transport.write(b"".join((*lines, body)))
+            transport.write(b"".join((first, common, head, end, body)))
         if self.is_complete:
             self._close_if_done()
         else:  # the client is still sending: throw that away for a while

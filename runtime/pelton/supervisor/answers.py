@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pelton.batching.entry import Answer, Entry
+from pelton.batching.entry import About, Answer, Entry
 from pelton.batching.lane import Lane
 from pelton.channel import frames
-from pelton.channel.messages import PATHS, Kind, read_answer
+from pelton.channel.messages import ANSWER, PATHS, read_answer
 
-_ANSWER = int(Kind.ANSWER)
 _CANCELLED = PATHS.index("cancelled")
 
 
@@ -28,6 +27,8 @@ class Answers:
         self.count = 0
         self._worker = worker
         self._revision = revision
+        self._meta = b""  # the last one, and what it says
+        self._about: About | None = None
         self._where: dict[int, Lane] = {}
         self._parts: dict[int, bytearray] = {}
 
@@ -45,47 +46,48 @@ class Answers:
         others = []
         by_lane: dict[Lane, list[tuple[int, Answer | None]]] = {}
         for frame in incoming:
-            if frame.kind == _ANSWER:
-                self._add(frame, by_lane)
-            else:
+            kind, id, meta, body, flags = frame
+            if kind != ANSWER:
                 others.append(frame)
+                continue
+            if not flags & frames.LAST:
+                self._parts.setdefault(id, bytearray()).extend(body)
+                continue
+            if id in self._parts:
+                whole = self._parts.pop(id)
+                whole.extend(body)
+                body = whole
+            lane = self._where.pop(id, None)
+            if lane is None:
+                continue
+            if meta != self._meta:
+                self._meta, self._about = meta, self._read(meta)
+            about = self._about
+            answers = by_lane.get(lane)
+            if answers is None:
+                answers = by_lane[lane] = []
+            if about is None:
+                answers.append((id, None))
+            else:
+                self.count += 1
+                answers.append((id, Answer(about, body)))
         for lane, answers in by_lane.items():
             lane.answered(answers)
         return others
 
-    def _add(
-        self, frame: frames.Frame, by_lane: dict[Lane, list[tuple[int, Answer | None]]]
-    ) -> None:
-        """Add the answer that is complete with ``frame``, if one is; ``None``: cancelled."""
-        _, id, _, body, flags = frame
-        if not flags & frames.LAST:
-            self._parts.setdefault(id, bytearray()).extend(body)
-            return
-        if id in self._parts:
-            whole = self._parts.pop(id)
-            whole.extend(body)
-            body = whole
-        lane = self._where.pop(id, None)
-        if lane is None:
-            return
-        status, media_type, decode_s, predict_s, encode_s, batch_size, path = read_answer(frame)
-        answer = None
-        if path != _CANCELLED:
-            self.count += 1
-            answer = Answer(
-                status,
-                media_type,
-                body,
-                decode_s,
-                predict_s,
-                encode_s,
-                batch_size,
-                PATHS[path],
-                self._worker,
-                self._revision,
-            )
-        answers = by_lane.get(lane)
-        if answers is None:
-            by_lane[lane] = [(id, answer)]
-        else:
-            answers.append((id, answer))
+    def _read(self, meta: bytes) -> About | None:
+        """Return what an answer says beside its body; ``None``: it was cancelled."""
+        status, media_type, decode_s, predict_s, encode_s, batch_size, path = read_answer(meta)
+        if path == _CANCELLED:
+            return None
+        return About(
+            status,
+            media_type,
+            decode_s,
+            predict_s,
+            encode_s,
+            batch_size,
+            PATHS[path],
+            self._worker,
+            self._revision,
+        )

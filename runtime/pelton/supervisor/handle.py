@@ -18,8 +18,8 @@ from pelton.channel.messages import (
     EXIT_DRAINED,
     Kind,
     LoadSpec,
+    encode_requests,
     read_json,
-    request_frame,
 )
 from pelton.errors import (
     LoadFailed,
@@ -185,14 +185,8 @@ class WorkerHandle:
     def run(self, lane: Lane, batch: Sequence[Entry]) -> None:
         """Send a batch; called by its port."""
         assert self._channel is not None
-        last = len(batch) - 1
         self._answers.expect(lane, batch)
-        self._channel.send(
-            request_frame(
-                entry.id, entry.body, entry.content_type, entry.deadline, last=index == last
-            )
-            for index, entry in enumerate(batch)
-        )
+        self._channel.write(encode_requests(batch))
 
     def cancel(self, lane: Lane, batch: Sequence[Entry]) -> None:
         """Interrupt a batch, and kill the worker if that does not help soon."""

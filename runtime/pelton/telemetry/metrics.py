@@ -1,4 +1,4 @@
-"""What happened, counted: recorded in a few list operations, rendered when it is scraped.
+"""What happened, counted: noted in a few list operations, added up now and then and for a scrape.
 
 Names: those of Databricks' metrics export where they exist (its ``_count_total`` gauges are
 counts of the last minute), and ``pelton_*`` counters and histograms beside them. Label sets are
@@ -8,8 +8,8 @@ closed: nothing a caller or a model says becomes a label.
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
-from collections import deque
+from bisect import bisect_right
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,7 @@ SECONDS: Final = (
 )  # fmt: skip
 BATCH_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _WINDOW_S: Final = 60
+_MAX_NOTES: Final = 256
 
 
 class Histogram:
@@ -33,10 +34,16 @@ class Histogram:
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
-    def observe(self, value: float) -> None:
-        """Count one value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.sum += value
+    def observe(self, values: list[float]) -> None:
+        """Count values; they are sorted in place."""
+        values.sort()
+        self.sum += sum(values)
+        before = 0
+        for bucket, bound in enumerate(self.bounds):
+            upto = bisect_right(values, bound, before)
+            self.counts[bucket] += upto - before
+            before = upto
+        self.counts[-1] += len(values) - before
 
     def buckets(self, scale: float = 1.0) -> list[tuple[str, float]]:
         """Return cumulative (upper bound, count) pairs, bounds times ``scale``."""
@@ -49,24 +56,23 @@ class Histogram:
 
 
 class LastMinute:
-    """Counts of the last minute, by second."""
+    """Counts of the last minute, by second of the clock."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seconds: deque[list[int]] = deque()  # [second, all, 4xx, 5xx]
 
-    def count(self, status: int) -> None:
-        """Count one answer."""
-        second = int(self._clock())
+    def count(self, second: int, status: int, many: int) -> None:
+        """Count answers of one second, the last one or a later one."""
         if not self._seconds or self._seconds[-1][0] != second:
             self._seconds.append([second, 0, 0, 0])
             self._forget(second)
         slot = self._seconds[-1]
-        slot[1] += 1
+        slot[1] += many
         if status >= 500:
-            slot[3] += 1
+            slot[3] += many
         elif status >= 400:
-            slot[2] += 1
+            slot[2] += many
 
     def totals(self) -> tuple[int, int, int]:
         """Return (all, 4xx, 5xx) of the last 60 s."""
@@ -83,15 +89,26 @@ class LastMinute:
 
 
 class Metrics:
-    """All counters of a server. Owned by one event loop."""
+    """All counters of a server. Owned by one event loop.
 
-    def __init__(self) -> None:
-        self.last_minute = LastMinute()
-        self.answers: dict[tuple[int, str, str], int] = {}
+    What is counted for each request is noted in lists, which are added up when they are long, when
+    the second is over, and for a scrape.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.last_minute = LastMinute(clock)
+        self.answers: Counter[tuple[int, str, str]] = Counter()
         self.request_s = Histogram(SECONDS)
         self.queue_s = Histogram(SECONDS)
         self.predict_s = Histogram(SECONDS)
         self.batch_requests = Histogram(BATCH_SIZES)
+        self._second = 0
+        self._answers: list[tuple[int, str, str]] = []
+        self._request_s: list[float] = []
+        self._queue_s: list[float] = []
+        self._predict_s: list[float] = []
+        self._batch_requests: list[float] = []
         self.events: dict[tuple[str, str], int] = {}
         self._collectors: list[Callable[[], Iterable[Metric]]] = []
 
@@ -104,16 +121,32 @@ class Metrics:
             path: "fast", "oracle" or "none".
             total_s: from the request's headers to its answer, in seconds.
         """
-        self.last_minute.count(status)
-        key = (status, outcome, path)
-        self.answers[key] = self.answers.get(key, 0) + 1
-        self.request_s.observe(total_s)
+        second = int(self._clock())
+        if second != self._second or len(self._answers) >= _MAX_NOTES:
+            self._add_up()
+            self._second = second
+        self._answers.append((status, outcome, path))
+        self._request_s.append(total_s)
 
     def predicted(self, queue_s: float, predict_s: float, batch_requests: int) -> None:
         """Count a prediction's times."""
-        self.queue_s.observe(queue_s)
-        self.predict_s.observe(predict_s)
-        self.batch_requests.observe(batch_requests)
+        self._queue_s.append(queue_s)
+        self._predict_s.append(predict_s)
+        self._batch_requests.append(batch_requests)
+
+    def _add_up(self) -> None:
+        answers, self._answers = Counter(self._answers), []
+        self.answers += answers
+        for (status, _, _), many in answers.items():
+            self.last_minute.count(self._second, status, many)
+        for histogram, values in (
+            (self.request_s, self._request_s),
+            (self.queue_s, self._queue_s),
+            (self.predict_s, self._predict_s),
+            (self.batch_requests, self._batch_requests),
+        ):
+            histogram.observe(values)
+            values.clear()
 
     def event(self, kind: str, name: str) -> None:
         """Count a life-cycle event, such as ("worker", "failed")."""
@@ -128,6 +161,7 @@ class Metrics:
         """Return the Prometheus text exposition."""
         from prometheus_client import CollectorRegistry, generate_latest
 
+        self._add_up()
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Collected(self._collect()))
         return generate_latest(registry)

@@ -126,7 +126,7 @@ class Trial:
             started = time.monotonic()
             answer = await self._submit(question)
             times_s.append(time.monotonic() - started)
-        return Predictions.of(times_s, answer.path)
+        return Predictions.of(times_s, answer.about.path)
 
     def memory_bytes(self) -> int:
         """Return the memory of all its processes: shared pages count once."""

@@ -112,11 +112,11 @@ def of_warmup(report: Mapping[str, Any]) -> Iterator[Finding]:
 
 def of_answer(answer: Answer, *, is_example: bool) -> Iterator[Finding]:
     """Yield what is wrong with the first answer; an example's own is judged by its warm-up."""
-    if answer.status != 200 and not is_example:
+    if answer.about.status != 200 and not is_example:
         yield Finding(
             "INPUT_REFUSED",
             Severity.ERROR,
-            f"the model refuses the given input with status {answer.status}: "
+            f"the model refuses the given input with status {answer.about.status}: "
             + _beginning_of(_text(answer)),
             "send what the model's signature says, in one of MLflow's request formats",
         )
@@ -160,7 +160,7 @@ def of_repetition(first: Answer, again: Answer, reloaded: Answer) -> Iterator[Fi
             f"the same request is answered differently each time: {varies}",
             "nothing, if that is what the model is for; else seed what it draws at random",
         )
-        if reloaded.status == first.status:
+        if reloaded.about.status == first.about.status:
             return
     differs = _difference(first, reloaded)
     if differs is not None:
@@ -175,8 +175,8 @@ def of_repetition(first: Answer, again: Answer, reloaded: Answer) -> Iterator[Fi
 
 def _difference(one: Answer, other: Answer) -> str | None:
     return difference(
-        (one.status, one.media_type, _text(one)),
-        (other.status, other.media_type, _text(other)),
+        (one.about.status, one.about.media_type, _text(one)),
+        (other.about.status, other.about.media_type, _text(other)),
         _TOLERANCE,
     )
 

@@ -146,7 +146,8 @@ class _Validation:
         prediction = None
         if self._first is not None:
             text = bytes(self._first.body).decode("utf-8", "replace")
-            prediction = Prediction(self._first.status, self._first.media_type, text)
+            about = self._first.about
+            prediction = Prediction(about.status, about.media_type, text)
         return Report(
             model=self.uri,
             source=self._source,

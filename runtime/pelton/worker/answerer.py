@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pelton.channel.messages import PATHS, AnswerMeta
-from pelton.worker.model import Answer, LoadedModel
+from pelton.worker.model import LoadedModel
 from pelton.worker.proof import Proof
 
 log = logging.getLogger("pelton.worker")
@@ -88,7 +88,7 @@ class Answerer:
         """
         if self._fast is None:
             return {}
-        ahead = {request.id: self._decode(request) for request in batch}
+        ahead = {request.id: self._decode(request, time.monotonic()) for request in batch}
         if len(batch) == 1:
             for part in ahead.values():
                 if part is not None:
@@ -116,10 +116,11 @@ class Answerer:
         groups: dict[Any, list[Part]] = {}
         left: list[WorkerRequest] = []
         for request in batch:
-            if request.deadline <= time.monotonic():
+            now = time.monotonic()
+            if request.deadline <= now:
                 left.append(request)
                 continue
-            part = ahead[request.id] if ahead else self._decode(request)
+            part = ahead[request.id] if ahead else self._decode(request, now)
             if part is None:
                 left.append(request)
                 continue
@@ -132,9 +133,8 @@ class Answerer:
         for request in left:
             self._ask_oracle(request, reply)
 
-    def _decode(self, request: WorkerRequest) -> Part | None:
+    def _decode(self, request: WorkerRequest, started: float) -> Part | None:
         """Return ``request`` decoded; ``None`` if the oracle is to be asked."""
-        started = time.monotonic()
         decoded = self._fast.decode(request.body, request.content_type)
         return None if decoded is None else Part(request, decoded, time.monotonic() - started)
 
@@ -159,20 +159,19 @@ class Answerer:
             self._may_batch = False
             self._apart(parts, reply, 1)
             return
-        answers = []
-        for part, own in zip(parts, outputs, strict=True):
-            started = time.monotonic()
-            answer = self._encode(own, part)
-            meta = AnswerMeta(
-                answer.status,
-                answer.media_type,
-                part.decode_s,
-                predict_s,
-                time.monotonic() - started,
-                len(parts),
-                _FAST,
-            )
-            answers.append((part.request.id, meta, answer.body))
+        started = time.monotonic()
+        bodies = [
+            self._fast.encode(own, part.decoded) for part, own in zip(parts, outputs, strict=True)
+        ]
+        encode_s = (time.monotonic() - started) / len(parts)
+        decode_s = sum([part.decode_s for part in parts]) / len(parts)
+        meta = AnswerMeta(200, _JSON, decode_s, predict_s, encode_s, len(parts), _FAST)
+        answers = [(part.request.id, meta, body) for part, body in zip(parts, bodies, strict=True)]
+        if None in bodies:
+            answers = [
+                answer if answer[2] is not None else self._encoded(part, own, meta)
+                for answer, part, own in zip(answers, parts, outputs, strict=True)
+            ]
         reply(answers)
         self._check_again(parts, outputs)
 
@@ -202,11 +201,11 @@ class Answerer:
             if piece:
                 self._predict(piece, reply)
 
-    def _encode(self, output: Any, part: Part) -> Answer:
-        body = self._fast.encode(output, part.decoded)
-        if body is not None:
-            return Answer(200, _JSON, body)
-        return self._model.encode(output, unwrapped=part.decoded.unwrapped)
+    def _encoded(self, part: Part, output: Any, meta: AnswerMeta) -> tuple[int, AnswerMeta, bytes]:
+        """Return the answer that MLflow's own encoder makes."""
+        answer = self._model.encode(output, unwrapped=part.decoded.unwrapped)
+        meta = meta._replace(status=answer.status, media_type=answer.media_type)
+        return part.request.id, meta, answer.body
 
     def _ask_oracle(self, request: WorkerRequest, reply: Reply) -> None:
         started = time.monotonic()

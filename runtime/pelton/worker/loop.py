@@ -13,7 +13,7 @@ import signal
 import threading
 
 from pelton.channel import frames
-from pelton.channel.messages import Kind, read_request
+from pelton.channel.messages import REQUEST, Kind, read_request
 from pelton.channel.server import ChannelServer
 from pelton.errors import FrameError
 from pelton.worker.answerer import Answerer, WorkerRequest
@@ -77,12 +77,11 @@ class Loop:
     def _read(self) -> None:
         requests: list[WorkerRequest] = []
         try:
-            for frame in self._channel:
-                kind = frame.kind
-                if kind == Kind.REQUEST:
-                    deadline, content_type = read_request(frame)
-                    requests.append(WorkerRequest(frame.id, frame.body, content_type, deadline))
-                    if frame.flags & frames.LAST:
+            for kind, id, meta, body, flags in self._channel:
+                if kind == REQUEST:
+                    deadline, content_type = read_request(meta)
+                    requests.append(WorkerRequest(id, body, content_type, deadline))
+                    if flags & frames.LAST:
                         batch = Batch(requests)
                         if self._may_decode_ahead(requests):
                             batch.ahead = self._answerer.decode_ahead(requests)
@@ -90,15 +89,15 @@ class Loop:
                         self._batches.put(batch)
                         requests = []
                 elif kind == Kind.PING:
-                    self._channel.send([frames.Frame(Kind.PONG, frame.id)])
+                    self._channel.send([frames.Frame(Kind.PONG, id)])
                 elif kind == Kind.CANCEL:
-                    waiting = self._waiting.get(frame.id)
+                    waiting = self._waiting.get(id)
                     if waiting is not None:  # its slot is still busy with the last one
                         waiting.drop_all()
                     for slot in self._slots:
-                        slot.cancel(frame.id)
+                        slot.cancel(id)
                 elif kind == Kind.DROP:
-                    self._drop(frame.id)
+                    self._drop(id)
                 elif kind == Kind.DRAIN:
                     for _ in self._slots:
                         self._batches.put(None)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from pelton.channel.messages import PATHS, AnswerMeta, answer_frame
+from pelton.channel.messages import PATHS, AnswerMeta, encode_answers
 from pelton.channel.server import ChannelServer
 from pelton.worker.answerer import Answerer, Decodings, WorkerRequest
 
@@ -133,7 +133,7 @@ class Slot:
             self._armed = None
             for request_id, _, _ in answers:
                 del unanswered[request_id]
-            self._channel.send([answer_frame(*answer) for answer in answers])
+            self._channel.write(encode_answers(answers))
             if unanswered:
                 self._armed = batch_id
                 self._heed(batch_id)  # the cancellation came while this was written
@@ -145,7 +145,8 @@ class Slot:
         except RequestCancelled:
             pass
         self._disarm()
-        self._channel.send([answer_frame(id, _CANCELLED, b"") for id in unanswered])
+        if unanswered:
+            self._channel.write(encode_answers([(id, _CANCELLED, b"") for id in unanswered]))
 
     def _heed(self, batch_id: int) -> None:
         if self._target == batch_id:

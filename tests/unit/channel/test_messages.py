@@ -1,61 +1,115 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pelton.channel.frames import LAST
+from pelton.channel.frames import LAST, MAX_PAYLOAD_BYTES, Buffer, Frame, FrameReader
 from pelton.channel.messages import (
     PATHS,
     AnswerMeta,
     Kind,
     LoadSpec,
     answer_frame,
+    encode_answers,
+    encode_requests,
     json_frame,
     read_answer,
     read_json,
     read_request,
-    request_frame,
 )
+from pelton.errors import FrameError
 
 _latin = st.text(st.characters(max_codepoint=255), max_size=60)
 _seconds = st.floats(0.0, 1e4, width=32)
 
 
-@given(
-    deadline=st.floats(allow_nan=False, allow_infinity=False),
-    content_type=st.none() | _latin,
-    body=st.binary(max_size=50),
-    last=st.booleans(),
-)
-def test_requests_round_trip(
-    deadline: float, content_type: str | None, body: bytes, last: bool
-) -> None:
-    frame = request_frame(5, body, content_type, deadline, last=last)
-    assert (frame.kind, frame.id, bytes(frame.body)) == (Kind.REQUEST, 5, body)
-    assert bool(frame.flags & LAST) == last
-    assert read_request(frame) == (deadline, content_type)
+@dataclass
+class _Asked:
+    id: int
+    body: bytes
+    content_type: str | None
+    deadline: float
+
+
+def _frames(buffers: Sequence[Buffer]) -> list[Frame]:
+    return FrameReader().feed(b"".join(bytes(buffer) for buffer in buffers))
 
 
 @given(
-    meta=st.builds(
-        AnswerMeta,
-        status=st.integers(0, 599),
-        media_type=_latin,
-        decode_s=_seconds,
-        predict_s=_seconds,
-        encode_s=_seconds,
-        batch_size=st.integers(1, 65535),
-        path=st.integers(0, len(PATHS) - 1),
-    ),
-    body=st.binary(max_size=50),
-    last=st.booleans(),
+    batch=st.lists(
+        st.builds(
+            _Asked,
+            id=st.integers(1, 2**63),
+            body=st.binary(max_size=50),
+            content_type=st.none() | _latin,
+            deadline=st.floats(allow_nan=False, allow_infinity=False),
+        ),
+        max_size=5,
+    )
 )
-def test_answers_round_trip(meta: AnswerMeta, body: bytes, last: bool) -> None:
+def test_requests_round_trip(batch: list[_Asked]) -> None:
+    frames = _frames(encode_requests(batch))
+    assert [frame.kind for frame in frames] == [Kind.REQUEST] * len(batch)
+    assert [
+        _Asked(f.id, bytes(f.body), read_request(f.meta)[1], read_request(f.meta)[0])
+        for f in frames
+    ] == batch
+    assert [bool(frame.flags & LAST) for frame in frames] == [
+        index == len(batch) - 1 for index in range(len(batch))
+    ]
+
+
+_metas = st.builds(
+    AnswerMeta,
+    status=st.integers(0, 599),
+    media_type=_latin,
+    decode_s=_seconds,
+    predict_s=_seconds,
+    encode_s=_seconds,
+    batch_size=st.integers(1, 65535),
+    path=st.integers(0, len(PATHS) - 1),
+)
+
+
+@given(meta=_metas, body=st.binary(max_size=50), last=st.booleans())
+def test_parts_of_answers_round_trip(meta: AnswerMeta, body: bytes, last: bool) -> None:
     frame = answer_frame(8, meta, body, last=last)
     assert (frame.kind, frame.id, bytes(frame.body)) == (Kind.ANSWER, 8, body)
     assert bool(frame.flags & LAST) == last
-    assert read_answer(frame) == meta
+    assert read_answer(frame.meta) == meta
+
+
+@given(data=st.data())
+def test_answers_round_trip(data: st.DataObject) -> None:
+    """Those of a batch share what they say beside their bodies, others do not."""
+    metas = data.draw(st.lists(_metas, min_size=1, max_size=3))
+    answers = data.draw(
+        st.lists(
+            st.tuples(st.integers(1, 2**63), st.sampled_from(metas), st.binary(max_size=50)),
+            max_size=6,
+        )
+    )
+    frames = _frames(encode_answers(answers))
+    assert [(frame.id, read_answer(frame.meta), bytes(frame.body)) for frame in frames] == answers
+    assert all((frame.kind, frame.flags) == (Kind.ANSWER, LAST) for frame in frames)
+
+
+class _Huge(bytes):
+    """Says that it is as long as a frame cannot be."""
+
+    def __len__(self) -> int:
+        return MAX_PAYLOAD_BYTES
+
+
+def test_what_does_not_fit_a_frame_is_refused() -> None:
+    with pytest.raises(FrameError, match=r"request of .* bytes does not fit"):
+        encode_requests([_Asked(1, _Huge(), None, 0.0)])
+    with pytest.raises(FrameError, match=r"answer of .* bytes does not fit"):
+        encode_answers([(1, AnswerMeta(200), _Huge())])
 
 
 def test_load_spec_round_trips() -> None:

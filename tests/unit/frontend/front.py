@@ -15,7 +15,7 @@ from tests.unit.puppet import Puppet
 
 from pelton.admission.limits import Limits
 from pelton.batching.dispatch import Dispatcher
-from pelton.batching.entry import Answer, Entry
+from pelton.batching.entry import About, Answer, Entry
 from pelton.frontend.app import build_app
 from pelton.frontend.exchange import Desk
 from pelton.frontend.heads import Heads
@@ -102,7 +102,8 @@ class Front:
     def answer(self, entry: Entry, answer: Answer | None = None) -> None:
         """Answer a running entry."""
         assert entry.lane is not None
-        entry.lane.answered([(entry.id, answer or Answer(200, "application/json", b'{"a": 1}'))])
+        answer = answer or Answer(About(200, "application/json"), b'{"a": 1}')
+        entry.lane.answered([(entry.id, answer)])
 
     @property
     def outcomes(self) -> list[tuple[int, str]]:

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.unit.frontend.front import Front, front_end, read_answer, request
 
-from pelton.batching.entry import Answer
+from pelton.batching.entry import About, Answer
 from pelton.frontend.heads import Heads
 from pelton.frontend.invocations import Head
 
@@ -64,7 +64,7 @@ async def _answer_all(front: Front) -> None:
             for entry in batch:
                 left_s = round(entry.deadline - time.monotonic())
                 seen = f"{bytes(entry.body)!r} {entry.content_type} {left_s}".encode()
-                front.answer(entry, Answer(200, "text/plain", seen))
+                front.answer(entry, Answer(About(200, "text/plain"), seen))
         await asyncio.sleep(0)
 
 

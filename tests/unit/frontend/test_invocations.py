@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.unit.frontend.front import Front, Way, front_end, read_answer, request, until
 
-from pelton.batching.entry import Answer
+from pelton.batching.entry import About, Answer
 from pelton.errors import Draining, NotReady, WorkerCrashed, WorkerLost
 from pelton.frontend.invocations import read_head
 
@@ -31,10 +31,9 @@ def test_raw_body_goes_in_and_the_answer_comes_out(way: Way) -> None:
             (entry,) = await front.running()
             assert bytes(entry.body) == b"\x00\xff raw"
             assert entry.content_type == "text/csv; charset=utf-8"
-            answer = Answer(
+            about = About(
                 201,
                 "text/plain; charset=utf-8",
-                b"body",
                 0.001,
                 0.002,
                 0.003,
@@ -42,7 +41,7 @@ def test_raw_body_goes_in_and_the_answer_comes_out(way: Way) -> None:
                 "fast",
                 "worker-9",
             )
-            front.answer(entry, answer)
+            front.answer(entry, Answer(about, b"body"))
             got = await asking
             assert (got.status, got.body) == (201, b"body")
             assert got.headers["content-type"] == "text/plain; charset=utf-8"
@@ -116,7 +115,7 @@ def test_connection_serves_one_request_after_the_other(way: Way) -> None:
             for number in range(1, 4):
                 writer.write(request(str(number).encode()))
                 (entry,) = await front.running(number)
-                front.answer(entry, Answer(200, "text/plain", bytes(entry.body)))
+                front.answer(entry, Answer(About(200, "text/plain"), bytes(entry.body)))
                 assert (await read_answer(reader)).body == str(number).encode()
 
     run(scenario())
@@ -131,7 +130,7 @@ def test_pipelined_requests_are_answered_in_their_order(way: Way) -> None:
             )
             for number in (1, 2):
                 (entry,) = await front.running(number)
-                front.answer(entry, Answer(200, "text/plain", bytes(entry.body)))
+                front.answer(entry, Answer(About(200, "text/plain"), bytes(entry.body)))
             answers = [await read_answer(reader) for _ in range(3)]
             assert [answer.body for answer in answers] == [b"1", b"\n", b"2"]
 

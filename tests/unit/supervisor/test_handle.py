@@ -141,14 +141,14 @@ def test_life_of_a_worker() -> None:
         entry = worker.submit()
         request = await worker.hear(Kind.REQUEST)
         assert (request.id, bytes(request.body)) == (entry.id, b"body")
-        assert read_request(request) == (entry.deadline, "text/csv")
+        assert read_request(request.meta) == (entry.deadline, "text/csv")
         assert request.flags & LAST
         worker.say(answer_frame(entry.id, AnswerMeta(201, "a/b", 1.0, 2.0, 3.0, 1, 1), b"answer"))
         await until(lambda: entry.is_done)
         assert entry.answer is not None
-        assert (entry.answer.status, entry.answer.body) == (201, b"answer")
-        assert (entry.answer.worker, entry.answer.revision) == ("worker-1", 7)
-        assert entry.answer.path == "fast"
+        assert (entry.answer.about.status, entry.answer.body) == (201, b"answer")
+        assert (entry.answer.about.worker, entry.answer.about.revision) == ("worker-1", 7)
+        assert entry.answer.about.path == "fast"
         worker.handle.drain()
         await worker.hear(Kind.DRAIN)
         await worker.exit(0)

@@ -82,22 +82,49 @@ def test_collectors_are_asked_at_each_scrape() -> None:
 
 def test_last_minute_forgets(clock: FakeClock) -> None:
     minute = LastMinute(clock)
-    minute.count(200)
+    minute.count(int(clock()), 200, 1)
     clock.advance(30.0)
-    minute.count(404)
-    minute.count(503)
-    assert minute.totals() == (3, 1, 1)
+    minute.count(int(clock()), 404, 2)
+    minute.count(int(clock()), 503, 1)
+    assert minute.totals() == (4, 2, 1)
     clock.advance(30.0)
-    assert minute.totals() == (2, 1, 1)
+    assert minute.totals() == (3, 2, 1)
     clock.advance(30.0)
     assert minute.totals() == (0, 0, 0)
 
 
-@given(values=st.lists(st.floats(0.0, 1000.0)))
-def test_buckets_count_what_is_at_most_their_bound(values: list[float]) -> None:
+def test_answers_count_in_the_second_they_were_given(clock: FakeClock) -> None:
+    """Whenever they are added up: the scrape comes half a minute later."""
+    metrics = Metrics(clock)
+    metrics.answered(200, "ok", "fast", 0.004)
+    clock.advance(31.0)
+    metrics.answered(200, "ok", "fast", 0.004)
+    assert _sample(_scrape(metrics), "request_count_total") == 2
+    clock.advance(30.0)
+    assert _sample(_scrape(metrics), "request_count_total") == 1
+
+
+def test_no_answer_is_lost_or_counted_twice_between_scrapes(clock: FakeClock) -> None:
+    metrics = Metrics(clock)
+    for many in (1, 255, 256, 257, 1000):
+        before = _sample(_scrape(metrics), "pelton_request_seconds_count") if many > 1 else 0.0
+        for _ in range(many):
+            metrics.predicted(queue_s=0.003, predict_s=0.015, batch_requests=3)
+            metrics.answered(200, "ok", "fast", 0.004)
+        samples = _scrape(metrics)
+        for name in ("pelton_request_seconds", "pelton_queue_seconds", "pelton_batch_requests"):
+            assert _sample(samples, f"{name}_count") == before + many
+        assert (
+            _sample(samples, "pelton_requests_total", status="200", outcome="ok", path="fast")
+            == before + many
+        )
+
+
+@given(values=st.lists(st.floats(0.0, 1000.0)), at=st.integers(0, 10))
+def test_buckets_count_what_is_at_most_their_bound(values: list[float], at: int) -> None:
     histogram = Histogram(SECONDS)
-    for value in values:
-        histogram.observe(value)
+    histogram.observe(values[:at])
+    histogram.observe(values[at:])
     pairs = histogram.buckets()
     assert [float(bound) for bound, _ in pairs] == [*SECONDS, float("inf")]
     for bound, many in pairs:

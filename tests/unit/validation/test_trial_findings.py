@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pelton.batching.entry import Answer
+from pelton.batching.entry import About, Answer
 from pelton.environment.finding import Finding, Severity
 from pelton.errors import (
     BudgetExceeded,
@@ -23,7 +23,7 @@ from pelton.validation import trial_findings
 
 
 def _answer(body: str, status: int = 200) -> Answer:
-    return Answer(status, "application/json", body.encode())
+    return Answer(About(status, "application/json"), body.encode())
 
 
 @pytest.mark.parametrize(

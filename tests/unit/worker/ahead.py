@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 
 from pelton.channel.frames import Frame
-from pelton.channel.messages import AnswerMeta, Kind, request_frame
+from pelton.channel.messages import AnswerMeta, Kind, encode_requests
 from pelton.channel.server import ChannelServer
 from pelton.worker.answerer import Decodings, Reply, WorkerRequest
 from pelton.worker.loop import Loop
@@ -53,9 +53,8 @@ def main() -> None:
 
     def ask(*ids: int, size: int = 1) -> None:
         body = b"x" * size
-        server.send(
-            [request_frame(id, body, "application/json", 0.0, last=id == ids[-1]) for id in ids]
-        )
+        requests = [WorkerRequest(id, body, "application/json", 0.0) for id in ids]
+        server.write(encode_requests(requests))
 
     def serve() -> None:
         ask(1)

@@ -144,7 +144,7 @@ def main() -> None:
         runner.start()
         runner.join()
     bench.slot._channel.close()
-    answers = [[frame.id, PATHS[read_answer(frame).path]] for frame in bench.server]
+    answers = [[frame.id, PATHS[read_answer(frame.meta).path]] for frame in bench.server]
     sys.stdout.write(json.dumps(answers))
 
 
