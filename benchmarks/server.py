@@ -15,6 +15,7 @@ from benchmarks.scenario import Scenario
 from pelton.bench.child import READY_PATH, pelton_command
 
 WAITING: Final = frozenset({"fixed", "slow"})
+SMALL: Final = frozenset({"tiny", "echo", "wide1"})
 """Scenarios whose model leaves the cores alone: a user would let more run than there are cores."""
 
 
@@ -135,6 +136,13 @@ def servers() -> dict[str, Server]:
             scenarios=WAITING,
         ),
         Server(
+            "pelton-apart",
+            "a core for the front end, where requests are small",
+            pelton("--cores", "apart"),
+            version=_version("pelton"),
+            scenarios=SMALL,
+        ),
+        Server(
             "mlflow",
             "mlflow models serve, 1 worker, uvloop, httptools, no access log",
             mlflow(1),
@@ -157,5 +165,5 @@ def servers() -> dict[str, Server]:
     return {server.name: server for server in (*ours, *peer_servers())}
 
 
-OURS: Final = ("pelton", "pelton-s8")  # the first has the defaults
+OURS: Final = ("pelton", "pelton-s8", "pelton-apart")  # the first has the defaults
 BASELINES: Final = ("mlflow", "mlflow-w2", "mlflow-w8")  # the first has one worker

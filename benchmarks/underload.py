@@ -44,12 +44,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--duration", type=float, default=8.0, help="seconds of each measurement")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--flags", default="", help="of `pelton serve`: --flags='--cores apart'")
     parsed = parser.parse_args(argv)
     ensure("tiny", "wide1")
     cores = Cores.divide("shared")
     cores.pin_generator()
     result, _ = loop_run(lambda stop: _measure(parsed, cores, stop))
-    result |= {"machine": machine.describe(PACKAGES), "cores": str(cores)}
+    result |= {"machine": machine.describe(PACKAGES), "cores": str(cores), "flags": parsed.flags}
     if parsed.out:
         parsed.out.write_text(json.dumps(result, indent=1) + "\n")
     print(f"medians of {parsed.rounds} rounds; {cores}")
@@ -75,18 +76,18 @@ async def _measure(parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event
     result: dict[str, Any] = {"half": [], "failed": 0} | {key: [] for key in _COMPANY}
     for _ in range(parsed.rounds):
         if not stop.is_set():
-            await _half(parsed.duration, cores, stop, result)
+            await _half(parsed, cores, stop, result)
         if not stop.is_set():
-            await _neighbour(parsed.duration, cores, stop, result)
+            await _neighbour(parsed, cores, stop, result)
     return result
 
 
 async def _half(
-    duration_s: float, cores: Cores, stop: asyncio.Event, result: dict[str, Any]
+    parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event, result: dict[str, Any]
 ) -> None:
     """Find what a closed loop reaches on the 4-column model, then send half as many."""
     scenario = SCENARIOS["tiny"]
-    async with _Served("tiny", cores, []) as child, asyncio.TaskGroup() as tasks:
+    async with _Served("tiny", cores, parsed.flags.split()) as child, asyncio.TaskGroup() as tasks:
         launch = servers()["pelton"].launch(model_path("tiny"), child.target.port, scenario)
         mix = Mix([request for request, _ in requests_of(launch, child.target, scenario)])
         load = Load(child.target, mix, tasks, connections=256, timeout_s=60.0, stop=stop)
@@ -95,7 +96,7 @@ async def _half(
         await load.run_closed(_CALLERS, 3.0, capacity)
         rate = capacity.in_window / 3.0
         tally = Tally()
-        await load.run_open(Arrivals(rate / 2, rate / 2, duration_s), tally)
+        await load.run_open(Arrivals(rate / 2, rate / 2, parsed.duration), tally)
         load.close()
     result["failed"] += tally.sent - tally.good
     result["half"].append(
@@ -109,11 +110,12 @@ async def _half(
 
 
 async def _neighbour(
-    duration_s: float, cores: Cores, stop: asyncio.Event, result: dict[str, Any]
+    parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event, result: dict[str, Any]
 ) -> None:
     """Send small requests: alone, with a large one in flight all the time, beside a busy core."""
     scenario = SCENARIOS["wide1"]
-    flags = ["--concurrency", "2"]
+    flags = ["--concurrency", "2", *parsed.flags.split()]
+    duration_s = parsed.duration
     async with _Served("wide", cores, flags) as child, asyncio.TaskGroup() as tasks:
         launch = servers()["pelton"].launch(model_path("wide"), child.target.port, scenario)
         small = [request for request, _ in requests_of(launch, child.target, scenario)]

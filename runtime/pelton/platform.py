@@ -6,12 +6,14 @@ value) and the caller logs once what it goes without. Linux is the target, macOS
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import math
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 IS_LINUX = sys.platform.startswith("linux")
@@ -45,9 +47,50 @@ def _own_cgroup(controller: str) -> list[Path]:
     return folders
 
 
+_divided: frozenset[int] | None = None  # what the cores of ``own_core`` were taken from
+
+
+@contextlib.contextmanager
+def own_core() -> Iterator[bool]:
+    """Have the calling thread run on one core, and every child that is ``sent_away`` on the others.
+
+    Yields:
+        Whether there are two or more; if not, nothing changes.
+    """
+    global _divided  # affinity is the process's, too
+    cores = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else frozenset()
+    if len(cores) < 2:
+        yield False
+        return
+    os.sched_setaffinity(0, {min(cores)})
+    _divided = cores
+    try:
+        yield True
+    finally:
+        _divided = None
+        os.sched_setaffinity(0, cores)
+
+
+def send_away(pid: int) -> None:
+    """Have a child that was just started, and all that it starts, leave ``own_core`` alone.
+
+    Args:
+        pid: the child; 0 is the calling thread.
+    """
+    if _divided is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(pid, _divided - {min(_divided)})
+
+
+def _affine_cores() -> int | None:
+    if _divided is not None:
+        return len(_divided)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 def usable_cores() -> int:
     """Return the cores this process may use: affinity and cgroup quota, at least 1."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = _affine_cores()
     quota = math.inf
     for folder in _own_cgroup("cpu"):
         if text := _read(folder / "cpu.max"):

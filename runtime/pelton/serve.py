@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from pelton import platform
 from pelton.admission.limits import Limits
@@ -55,16 +56,32 @@ def serve(settings: Settings, model_uri: str, on_ready: Callable[[str], None]) -
         model_uri: what to serve.
         on_ready: called with the base URL once requests are answered.
     """
+    new_loop = None
     with contextlib.suppress(ImportError):
         import uvloop
 
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_serve(settings, model_uri, on_ready))
-    return asyncio.run(_serve(settings, model_uri, on_ready))
+        new_loop = uvloop.new_event_loop
+    with _cores(settings.workers.cores), asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(_serve(settings, model_uri, on_ready))
+
+
+@contextlib.contextmanager
+def _cores(how: str) -> Iterator[None]:
+    """Give the front end, which is this thread, its core, if it is to have one."""
+    if how == "shared":
+        yield
+        return
+    with platform.own_core() as is_apart:
+        if not is_apart:
+            log.warning("server.cores_shared %s", kv(reason="there is only one core to use"))
+        yield
 
 
 async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], None]) -> int:
     started = time.monotonic()
+    asyncio.get_running_loop().set_default_executor(
+        ThreadPoolExecutor(initializer=platform.send_away, initargs=(0,))
+    )
     metrics = Metrics()
     access_log = AccessLog(
         enabled=settings.telemetry.access_log, as_json=settings.telemetry.log_json

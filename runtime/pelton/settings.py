@@ -133,6 +133,12 @@ class Workers:
         one_of("auto", "off"),
         "load the model once and fork workers from it where that is safe",
     )
+    cores: str = _option(
+        "shared",
+        one_of("shared", "apart"),
+        "apart: the front end has one core for itself and all workers share the others, which is"
+        " faster for many small requests and slower where models compute for long",
+    )
     load_timeout: float = _option(600.0, duration, "a model must have loaded by then")
     warmup_timeout: float = _option(60.0, duration, "the input example must be answered by then")
     warmup: str = _option(

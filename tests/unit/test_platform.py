@@ -130,3 +130,36 @@ def test_a_stopped_process_is_seen() -> None:
 )
 def test_exits_are_described(returncode: int, text: str) -> None:
     assert platform.describe_exit(returncode) == text
+
+
+_OWN_CORE = """
+import os, subprocess, sys
+from pelton import platform
+every = os.sched_getaffinity(0)
+before = platform.usable_cores()
+with platform.own_core() as is_apart:
+    own = os.sched_getaffinity(0)
+    assert platform.usable_cores() == before
+    child = subprocess.Popen(["sleep", "60"])
+    platform.send_away(child.pid)
+    its = os.sched_getaffinity(child.pid)
+    child.kill()
+    child.wait()
+    platform.send_away(child.pid)  # gone: nothing to do
+assert os.sched_getaffinity(0) == every
+print(is_apart, len(own), its == (every - own if is_apart else every))
+"""
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_own_core(cores: int) -> None:
+    few = sorted(os.sched_getaffinity(0))[:cores]
+    if len(few) < cores:
+        pytest.skip("this machine has one core")
+    done = subprocess.run(
+        [sys.executable, "-c", f"import os; os.sched_setaffinity(0, {few})\n{_OWN_CORE}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == [str(cores > 1), "1", "True"], done.stderr

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any, Final
 
+from pelton import platform
 from pelton.errors import ModelUriError
 
 _LOG_TAIL_BYTES: Final = 2000
@@ -76,7 +77,7 @@ class Fetcher:
         self._log.close()
 
     async def _start(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+        child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "pelton.environment.fetch"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -84,6 +85,8 @@ class Fetcher:
             start_new_session=True,  # its own process group, to be killed as a whole
             limit=_LINE_LIMIT_BYTES,
         )
+        platform.send_away(child.pid)
+        return child
 
     async def _converse(
         self,

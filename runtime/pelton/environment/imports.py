@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from pelton import platform
 from pelton.errors import EnvironmentError_
 
 # Modules whose package is called otherwise, of those that models use most.
@@ -87,6 +88,7 @@ async def importable_modules(python: Path) -> frozenset[str]:
     child = await asyncio.create_subprocess_exec(
         *(os.fspath(python), "-I", "-c", _LIST_MODULES), stdout=asyncio.subprocess.PIPE
     )
+    platform.send_away(child.pid)
     try:
         output, _ = await child.communicate()
     finally:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pelton import platform
 from pelton.environment.pipconfig import as_uv
 from pelton.errors import EnvironmentError_
 
@@ -95,6 +96,7 @@ class Uv:
             pass_fds=inherit,
             start_new_session=True,  # its own process group, to be killed as a whole
         )
+        platform.send_away(child.pid)
         assert child.stdout is not None
         assert child.stderr is not None
         said: deque[str] = deque(maxlen=_KEPT_LINES)

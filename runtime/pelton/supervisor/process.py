@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pelton import platform
 from pelton.telemetry.output import OutputReader
 
 THREAD_VARIABLES = (
@@ -199,6 +200,7 @@ def spawn(
         env=dict(environ),
         start_new_session=True,
     )
+    platform.send_away(popen.pid)
     fds.close_child_ends()
     return WorkerProcess(popen.pid, fds, name, popen)
 
