@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pelton.worker.fastpath.decoded import Decoded
+from pelton.worker.fastpath.decoded import Decoded, Share, whole_of
 from pelton.worker.fastpath.encoding import RowTexts, row_texts
 
 
-def assemble(requests: Sequence[Decoded]) -> Decoded:
+def assemble(requests: Sequence[Decoded | Share]) -> Decoded:
     """Return one request with the rows of all ``requests``, in their order.
 
     Raises:
@@ -21,7 +21,10 @@ def assemble(requests: Sequence[Decoded]) -> Decoded:
     """
     first = requests[0]
     if len(requests) == 1:
-        return first
+        return first.alone if isinstance(first, Share) else first
+    whole = whole_of(requests)
+    if whole is not None:
+        return whole
     if any(request.group != first.group for request in requests):
         raise ValueError("Only requests of one group can be joined. This is a bug.")
     cells = first.form.join([request.cells for request in requests])
@@ -29,7 +32,7 @@ def assemble(requests: Sequence[Decoded]) -> Decoded:
     return Decoded(first.form, cells, rows, first.params, first.group)
 
 
-def split(output: Any, requests: Sequence[Decoded]) -> list[Any] | None:
+def split(output: Any, requests: Sequence[Decoded | Share]) -> list[Any] | None:
     """Return what each of ``requests`` would have been answered, by rows of the joined output.
 
     Returns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from mlflow.types.schema import DataType
 
 from pelton.worker.fastpath import batch, raw
 from pelton.worker.fastpath.cells import KINDS
-from pelton.worker.fastpath.decoded import Decoded, Frames
+from pelton.worker.fastpath.decoded import Decoded, Frames, Share
 from pelton.worker.fastpath.document import is_certain, parse, parse_as_mlflow
 from pelton.worker.fastpath.encoding import encode
 from pelton.worker.fastpath.layout import FrameCells
@@ -76,6 +77,28 @@ class FastPath:
         except Exception:  # whatever is unusual here may be usual to MLflow
             return None
 
+    def decode_together(
+        self, bodies: Sequence[bytes], content_types: Sequence[str | None]
+    ) -> list[Share] | None:
+        """Return the requests in several bodies; ``None`` if they are to be decoded one by one."""
+        if (
+            self._tables is None
+            or self._is_hinted
+            or set(content_types) != {JSON}
+            or max(map(len, bodies)) >= _LARGE_BYTES
+        ):
+            return None
+        try:
+            found = self._tables.skeletons.cells_together(bodies)
+        except Exception:  # whoever is unusual among them will be found
+            return None
+        if found is None:
+            return None
+        form, cells, counts = found
+        ends = list(accumulate(counts))
+        whole = _of_table(form, cells, ends[-1], None)
+        return [Share(whole, end - rows, rows) for end, rows in zip(ends, counts, strict=True)]
+
     def build_ahead(self, decoded: Decoded) -> None:
         """Build the input that ``predict`` will need for ``decoded``; may do nothing."""
         self._predictor.build_ahead(decoded)
@@ -88,22 +111,24 @@ class FastPath:
         """
         return self._predictor.predict(decoded)
 
-    def encode(self, output: Any, decoded: Decoded) -> bytes | None:
+    def encode(self, output: Any, decoded: Decoded | Share) -> bytes | None:
         """Return the body of MLflow's answer; ``None`` if MLflow's encoder must be asked."""
         try:
             return encode(output, decoded.unwrapped)
         except Exception:  # no JSON: MLflow's encoder fails as well, after its own fashion
             return None
 
-    def error(self, error: Exception, decoded: Decoded, body: bytes, content_type: str) -> Failure:
+    def error(
+        self, error: Exception, decoded: Decoded | Share, body: bytes, content_type: str
+    ) -> Failure:
         """Return MLflow's answer to a request whose ``predict`` raised; see ``Predictor``."""
         return self._predictor.failure(error, decoded, body, content_type)
 
-    def assemble(self, requests: Sequence[Decoded]) -> Decoded:
+    def assemble(self, requests: Sequence[Decoded | Share]) -> Decoded:
         """Return one request with the rows of all ``requests``, which are of one group."""
         return batch.assemble(requests)
 
-    def split(self, output: Any, requests: Sequence[Decoded]) -> list[Any] | None:
+    def split(self, output: Any, requests: Sequence[Decoded | Share]) -> list[Any] | None:
         """Return the output of each of ``requests``; ``None`` if it is not aligned with rows."""
         return batch.split(output, requests)
 

@@ -99,6 +99,72 @@ class Decoded:
         return Decoded(self.form, cells, stop - start, self.params, self.group)
 
 
+class Share:
+    """One of several requests that were decoded together; to be used as ``Decoded`` is.
+
+    Args:
+        whole: all of them.
+        start, rows: which of its rows are this one's.
+    """
+
+    __slots__ = ("rows", "start", "whole")
+    has_rows = True
+    unwrapped = False
+    enforce = False
+
+    def __init__(self, whole: Decoded, start: int, rows: int) -> None:
+        self.whole = whole
+        self.start = start
+        self.rows = rows
+
+    @property
+    def alone(self) -> Decoded:
+        """The request without the others."""
+        return self.whole.take(self.start, self.start + self.rows)
+
+    @property
+    def form(self) -> Form:
+        """That of all."""
+        return self.whole.form
+
+    @property
+    def params(self) -> Any:
+        """Those of all."""
+        return self.whole.params
+
+    @property
+    def group(self) -> Hashable:
+        """That of all."""
+        return self.whole.group
+
+    @property
+    def cells(self) -> Any:
+        """Its own cells."""
+        return self.form.take(self.whole.cells, self.start, self.start + self.rows)
+
+    @property
+    def data(self) -> Any:
+        """See ``Decoded``."""
+        return self.alone.data
+
+    def take(self, start: int, stop: int) -> Decoded:
+        """See ``Decoded``."""
+        return self.alone.take(start, stop)
+
+
+def whole_of(requests: Sequence[Decoded | Share]) -> Decoded | None:
+    """Return what ``requests`` are together, if they were decoded together and are all of it."""
+    first = requests[0]
+    if type(first) is not Share:
+        return None
+    whole, end = first.whole, 0
+    for request in requests:
+        if type(request) is not Share or request.whole is not whole or request.start != end:
+            return None
+        end += request.rows
+    return whole if end == whole.rows else None
+
+
 class Frames:
     """Requests whose input is a frame of ``layout``."""
 

@@ -30,6 +30,7 @@ class Plan:
 
     Attributes:
         takes_index: an explicit index of integers has been checked too.
+        is_joinable: its cells are the same whichever rows they come with.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Plan:
         self._pick = get if len(order) > 1 else lambda row: (get(row),)
         self._is_straight = example.shape == "rows" and order == tuple(range(width))
         self._one = kinds[0][0] if len(kinds) == 1 and not kinds[0][0].is_text else None
+        self.is_joinable = self._one is not None and example.shape == "rows"
 
     def cells(self, table: JsonTable) -> tuple[FrameCells, int]:
         """Return the cells of ``table`` and its number of rows.

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel, scoring_server
 
-from pelton.worker.fastpath.decoded import Decoded
+from pelton.worker.fastpath.decoded import Decoded, Share
 from pelton.worker.fastpath.estimator import Arrays
 from pelton.worker.fastpath.witness import Witness
 
@@ -77,7 +77,7 @@ class Predictor:
         return self._arrays.predict(decoded)
 
     def failure(
-        self, error: Exception, decoded: Decoded, body: bytes, content_type: str
+        self, error: Exception, decoded: Decoded | Share, body: bytes, content_type: str
     ) -> Failure:
         """Return MLflow's answer to the request whose ``predict`` raised ``error``.
 

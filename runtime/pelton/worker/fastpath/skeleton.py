@@ -3,10 +3,18 @@
 JSON is context-free: if ``prefix + null + suffix`` is a document with ``null`` in some place, then
 ``prefix + value + suffix`` is the same document with ``value`` there, whatever JSON value it is. So
 a body that begins and ends as an earlier one did need only have its rows parsed.
+
+And ``[a, "mark", b]`` is an array of three with the mark in the middle only if ``a`` and ``b`` are
+one JSON value each, given that who wrote them does not know the mark: in what ``a`` left open the
+mark would be inside, and what it closed too early would not be the end. So the rows of several
+bodies are parsed as one document.
 """
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from pelton.worker.fastpath.decoded import Frames
@@ -41,6 +49,8 @@ class Skeletons:
     def __init__(self) -> None:
         self._known: tuple[Skeleton, ...] = ()
         self._tries_left = _MAX_TRIES
+        self._mark = f"m{secrets.token_hex(16)}"  # no number if its quotation marks are taken off
+        self._between = f',"{self._mark}",'.encode()
 
     def cells(self, body: Any) -> tuple[Frames, FrameCells, int] | None:
         """Return form, cells and rows of the table in ``body``; ``None`` if it has to be parsed.
@@ -48,14 +58,51 @@ class Skeletons:
         Raises:
             Odd: MLflow must be asked. Any other exception means the same.
         """
-        if type(body) is not bytes:
+        known = self._around(body)
+        if known is None:
             return None
-        for prefix, suffix, plan, index in self._known:
-            if body.startswith(prefix) and body.endswith(suffix):
-                rows = parse(body[len(prefix) : len(body) - len(suffix)])
-                if type(rows) is not list or set(map(type, rows)) != {list}:
-                    return None
-                return plan.form, *plan.cells_of(rows, index)
+        prefix, suffix, plan, index = known
+        rows = parse(body[len(prefix) : len(body) - len(suffix)])
+        if type(rows) is not list or set(map(type, rows)) != {list}:
+            return None
+        return plan.form, *plan.cells_of(rows, index)
+
+    def cells_together(self, bodies: Sequence[Any]) -> tuple[Frames, FrameCells, list[int]] | None:
+        """Return form, cells and each one's rows of the tables in ``bodies``, below each other.
+
+        ``None`` if they are not all known and alike, or their cells not independent of each other.
+
+        Raises:
+            Odd: they have to be decoded one by one. Any other exception means the same.
+        """
+        known = self._around(bodies[0])
+        if known is None or known.index is not None or not known.plan.is_joinable:
+            return None
+        prefix, suffix, plan, _ = known
+        begin, tail = len(prefix), len(suffix)
+        pieces = []
+        for body in bodies:
+            if type(body) is not bytes or not (body.startswith(prefix) and body.endswith(suffix)):
+                return None
+            pieces.append(body[begin : len(body) - tail])
+        document = parse(b"[" + self._between.join(pieces) + b"]")
+        tables, marks = document[::2], document[1::2]
+        if len(tables) != len(bodies) or marks != [self._mark] * (len(bodies) - 1):
+            return None
+        if set(map(type, tables)) != {list}:
+            return None
+        counts = list(map(len, tables))
+        rows = list(chain.from_iterable(tables))
+        if not all(counts) or set(map(type, rows)) != {list}:
+            return None
+        cells, _ = plan.cells_of(rows)
+        return plan.form, cells, counts
+
+    def _around(self, body: Any) -> Skeleton | None:
+        if type(body) is bytes:
+            for known in self._known:
+                if body.startswith(known.prefix) and body.endswith(known.suffix):
+                    return known
         return None
 
     def learn(self, body: Any, value: dict[str, Any], plan: Plan) -> None:

@@ -12,6 +12,7 @@ from tests.unit.worker.fastpath.models import JSON, Echo, columns, compiled, mlf
 
 from pelton.worker.fastpath import FastPath
 from pelton.worker.fastpath import skeleton as skeletons
+from pelton.worker.fastpath.likeness import same_input
 from pelton.worker.fastpath.self_check import answer
 
 MODEL = pyfunc(Echo(), columns(a="double", b="double", s="string?"))
@@ -84,6 +85,112 @@ def test_what_came_before_changes_nothing(bodies: list[bytes]) -> None:
 
         assert found == read(compiled(MODEL), body)
         assert found is None or tuple(found) == mlflow_answer(MODEL, body)
+
+
+USUAL_ROWS = st.sampled_from(["[[1.5, 2.5]]", "[[3.5, 4.5], [5.5, 6.5]]", "[[7, 8.5]]"])
+
+
+def decoded_alike(fast: FastPath, bodies: list[bytes]) -> bool:
+    """Whether ``bodies`` are decoded together at all; if so, as they are one by one."""
+    together = fast.decode_together(bodies, [JSON] * len(bodies))
+    if together is None:
+        return False
+    apart = [fast.decode(body, JSON) for body in bodies]
+    assert [share.rows for share in together] == [one and one.rows for one in apart]
+    for share, one in zip(together, apart, strict=True):
+        assert one is not None
+        assert same_input(share.data, one.data)
+        assert (share.group, share.params, share.unwrapped, share.enforce, share.has_rows) == (
+            one.group, one.params, one.unwrapped, one.enforce, one.has_rows,
+        )  # fmt: skip
+    whole = fast.assemble(together)
+    assert same_input(whole.data, fast.assemble([one for one in apart if one is not None]).data)
+    assert same_input(fast.assemble(together[1:]).data, fast.assemble(apart[1:]).data)
+    return True
+
+
+@given(
+    model=st.sampled_from([MODEL, pyfunc(Echo(), columns(a="double", b="double"))]),
+    bodies=st.lists(st.builds(split, ROWS | USUAL_ROWS) | BODIES, min_size=2, max_size=5),
+)
+def test_together_is_as_apart_whatever_the_others_are(model: Any, bodies: list[bytes]) -> None:
+    fast = compiled(model)
+    read(fast, USUAL.encode())
+    decoded_alike(fast, bodies)
+
+
+CELLS = {
+    "double": ("1.5", "-0.0", "2", "null", "9007199254740993", "1e308"),
+    "float": ("1.5", "3e38", "3.5e38", "2"),
+    "long": ("1", "-9223372036854775808", "9223372036854775808", "1.5"),
+    "integer": ("1", "-2147483648", "2147483648"),
+    "boolean": ("true", "false", "1"),
+    "datetime": ('"2020-01-02"', '"2020-01-02T03:04:05"', '"1900-01-01"'),
+}
+OF_KIND = {
+    kind: compiled(pyfunc(Echo(), columns(a=kind, b=kind))) for kind in CELLS
+}  # what they learn is kept from one example to the next, as a worker does
+
+
+@given(kind=st.sampled_from(sorted(CELLS)), data=st.data())
+def test_no_cell_depends_on_those_of_others(kind: str, data: st.DataObject) -> None:
+    fast = OF_KIND[kind]
+    first = CELLS[kind][0]
+    read(fast, split(f"[[{first}, {first}]]"))
+    usual, cell = st.sampled_from(CELLS[kind][:2]), st.sampled_from(CELLS[kind])
+    rows = st.lists(st.tuples(cell, cell), min_size=1, max_size=2) | st.tuples(
+        st.tuples(usual, usual)
+    )
+    tables = data.draw(st.lists(rows, min_size=2, max_size=5))
+    decoded_alike(
+        fast, [split(f"[{', '.join(f'[{a}, {b}]' for a, b in table)}]") for table in tables]
+    )
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CELLS if kind != "datetime"])
+def test_each_kind_of_number_is_decoded_together(kind: str) -> None:
+    fast = OF_KIND[kind]
+    body = split(f"[[{CELLS[kind][0]}, {CELLS[kind][1]}]]")
+    read(fast, body)
+    assert decoded_alike(fast, [body, split(f"[[{CELLS[kind][1]}, {CELLS[kind][0]}]]")])
+
+
+@given(rows=st.lists(USUAL_ROWS, min_size=2, max_size=9))
+def test_usual_ones_are_decoded_together(rows: list[str]) -> None:
+    fast = compiled(MODEL)
+    read(fast, USUAL.encode())
+    assert decoded_alike(fast, [split(data) for data in rows])
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("[[1.5, 2.5]], [[3.5, 4.5]", "[5.5, 6.5]]"),
+        ("[[1.5, 2.5], [3.5, 4.5]", "]"),
+        ("[[1.5, 2.5]]]", "[[[3.5, 4.5]]"),
+        ('[[1.5, "', '", 2.5]]'),
+        ("[[1.5, 2.5]], [[3.5, 4.5]]", ""),
+        ("", "[[1.5, 2.5]], [[3.5, 4.5]]"),
+        ("[[1.5, 2.5]]", "[]"),
+        ("[[1.5, 2.5]]", "[[1.5, 2.5, 3.5]]"),
+        ("[[1.5, 2.5]]", '[[1.5, "2.5"]]'),
+        ("[[1.5, 2.5]]", "[1.5, 2.5]"),
+        ("[[1.5, 2.5]]", "null"),
+    ],
+)
+def test_what_is_only_json_together_is_not_taken_for_it(rows: tuple[str, str]) -> None:
+    fast = compiled(MODEL)
+    read(fast, USUAL.encode())
+    bodies = [split(data) for data in rows]
+    assert fast.decode_together(bodies, [JSON, JSON]) is None
+    assert fast.decode_together(bodies[::-1], [JSON, JSON]) is None
+
+
+def test_who_knows_the_mark_could_forge_so_it_is_another_each_time() -> None:
+    one, other = (compiled(MODEL) for _ in range(2))
+    assert one._tables is not None
+    assert other._tables is not None
+    assert one._tables.skeletons._mark != other._tables.skeletons._mark
 
 
 def test_only_the_rows_of_the_next_one_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
