@@ -12,7 +12,7 @@ import orjson
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pelton_kernels import json_matrix, json_numbers
+from pelton_kernels import json_lists, json_numbers
 
 pytestmark = pytest.mark.benchmark(timer=time.thread_time, min_rounds=5, warmup=True)
 
@@ -35,29 +35,33 @@ def test_json_numbers_reference(benchmark: BenchmarkFixture, size: int) -> None:
 
 
 def _matrix(shape: tuple[int, int]) -> bytes:
-    cells = np.random.default_rng(0).normal(size=shape).tolist()
-    names = [f"f{place}" for place in range(shape[1])]
-    return json.dumps({"dataframe_split": {"columns": names, "data": cells}}).encode()
+    return json.dumps(np.random.default_rng(0).normal(size=shape).tolist()).encode()
 
 
 @pytest.mark.parametrize("shape", _SHAPES)
-def test_json_matrix(benchmark: BenchmarkFixture, shape: tuple[int, int]) -> None:
-    pytest.importorskip("simdjson")
-    benchmark(json_matrix.read, _matrix(shape), ("dataframe_split", "data"))
+def test_json_lists(benchmark: BenchmarkFixture, shape: tuple[int, int]) -> None:
+    assert benchmark(json_lists.read, _matrix(shape), 0) is not None
 
 
 @pytest.mark.parametrize("shape", _SHAPES)
-def test_json_matrix_reference(benchmark: BenchmarkFixture, shape: tuple[int, int]) -> None:
-    benchmark(json_matrix.reference, _matrix(shape), ("dataframe_split", "data"))
+def test_json_lists_reference(benchmark: BenchmarkFixture, shape: tuple[int, int]) -> None:
+    benchmark(json_lists.reference, _matrix(shape), 0)
+
+
+@pytest.mark.parametrize("texts", [1, 8, 32, 128])
+def test_json_lists_rows(benchmark: BenchmarkFixture, texts: int) -> None:
+    """Rows of 4 in as many texts."""
+    bodies = [_matrix((1, 4))] * texts
+    assert benchmark(json_lists.read_rows, bodies, b"", b"") is not None
 
 
 @pytest.mark.parametrize("shape", _SHAPES)
-def test_json_matrix_by_orjson(benchmark: BenchmarkFixture, shape: tuple[int, int]) -> None:
+def test_json_lists_by_orjson(benchmark: BenchmarkFixture, shape: tuple[int, int]) -> None:
     """What is done where the kernel declines: parse, check each type, convert."""
     body = _matrix(shape)
 
     def read() -> Any:
-        cells = list(chain.from_iterable(orjson.loads(body)["dataframe_split"]["data"]))
+        cells = list(chain.from_iterable(orjson.loads(body)))
         assert set(map(type, cells)) == {float}
         return np.array(cells, dtype=np.float64).reshape(shape)
 

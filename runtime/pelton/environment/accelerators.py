@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-_MODULES = ("orjson", "simdjson", "csimdjson")
+_MODULES = ("orjson",)
 
 
 def lend(cache_dir: Path) -> Path | None:

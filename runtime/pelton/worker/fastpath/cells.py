@@ -122,14 +122,19 @@ class Kind:
         return self.convert(cells)
 
     def take_doubles(self, cells: Array) -> Array:
-        """Return an array of doubles, all less than 2**53, that stand for integers too.
+        """Return an array of doubles, which stand for exact integers too.
 
         Raises:
             Odd: this kind does not take both for floats.
         """
-        if not self.admits.issuperset((float, int)):
+        if not self.takes_doubles:
             raise Odd(f"doubles for {self.name}")
-        return cells.astype(self.dtype)
+        return cells.astype(self.dtype, copy=False)
+
+    @property
+    def takes_doubles(self) -> bool:
+        """Whether it takes both floats and integers for floats."""
+        return self.admits.issuperset((float, int))
 
     @property
     def is_float(self) -> bool:

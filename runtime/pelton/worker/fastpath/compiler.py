@@ -14,7 +14,7 @@ from mlflow.models.utils import _enforce_params_schema
 from mlflow.pyfunc import PyFuncModel
 from mlflow.types.schema import DataType
 
-from pelton.worker.fastpath import batch, raw
+from pelton.worker.fastpath import batch, matrix, raw
 from pelton.worker.fastpath.cells import KINDS
 from pelton.worker.fastpath.decoded import Decoded, Frames, Share
 from pelton.worker.fastpath.document import is_certain, parse, parse_as_mlflow
@@ -25,11 +25,10 @@ from pelton.worker.fastpath.table import INPUTS, INSTANCES, RECORDS, SPLIT
 from pelton.worker.fastpath.tabular import Columns, Tables
 from pelton.worker.fastpath.tensor import Arrays, TensorSpec, untyped
 from pelton.worker.fastpath.witness import JSON, Witness
-from pelton_kernels import json_matrix
 
 _FORMATS = frozenset({SPLIT, RECORDS, INPUTS, INSTANCES})
-#: Bodies from here on are read by ``json_matrix`` if they begin like one of these.
-_LARGE_BYTES = 8192
+#: Bodies from here on are read by ``matrix`` if they begin like one of these.
+_LARGE_BYTES = 4096
 _HEAD_BYTES = 64
 _PATHS = {b"dataframe_split": (SPLIT, "data"), b"inputs": (INPUTS,), b"instances": (INSTANCES,)}
 
@@ -81,12 +80,7 @@ class FastPath:
         self, bodies: Sequence[bytes], content_types: Sequence[str | None]
     ) -> list[Share] | None:
         """Return the requests in several bodies; ``None`` if they are to be decoded one by one."""
-        if (
-            self._tables is None
-            or self._is_hinted
-            or set(content_types) != {JSON}
-            or max(map(len, bodies)) >= _LARGE_BYTES
-        ):
+        if self._tables is None or self._is_hinted or set(content_types) != {JSON}:
             return None
         try:
             found = self._tables.skeletons.cells_together(bodies)
@@ -147,25 +141,25 @@ class FastPath:
                 return raw.unified(body, self._param_names)
             decoded = raw.hinted(body)
             return decoded if self._accepts(decoded.params) else None
-        if len(body) >= _LARGE_BYTES:
-            numbers = self._decode_numbers(bytes(body))
-            if numbers is not None:
-                return numbers
-        elif self._tables is not None:
+        if self._tables is not None:
             known = self._tables.skeletons.cells(body)
             if known is not None:
                 return _of_table(*known, None)
+        if len(body) >= _LARGE_BYTES:
+            numbers = self._decode_numbers(body)
+            if numbers is not None:
+                return numbers
         return self._decode_document(parse(body), body)
 
-    def _decode_numbers(self, body: bytes) -> Decoded | None:
+    def _decode_numbers(self, body: Any) -> Decoded | None:
         """Return the request in a body that is one matrix of floats, all but a few bytes."""
-        first_key = body[:_HEAD_BYTES].partition(b'"')[2].partition(b'"')[0]
+        first_key = bytes(body[:_HEAD_BYTES]).partition(b'"')[2].partition(b'"')[0]
         path = self._paths.get(first_key)
-        document = None if path is None else json_matrix.read(body, path)
-        if document is None:
+        if path is None:
             return None
         try:
-            return self._decode_document(document, body)
+            document = matrix.read(body, path)
+            return None if document is None else self._decode_document(document, body)
         except Exception:  # it is to be read as a document, or by the oracle
             return None
 
@@ -188,7 +182,7 @@ class FastPath:
         if key in (SPLIT, RECORDS) or (self._tables is not None and self._has_schema):
             if self._tables is None:
                 return None
-            is_plain = len(document) == 1 and len(body) < _LARGE_BYTES
+            is_plain = len(document) == 1
             return _of_table(*self._tables.decode(key, value, body, learns=is_plain), params)
         if self._has_schema:
             if self._arrays is None:

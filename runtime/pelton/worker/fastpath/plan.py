@@ -31,6 +31,7 @@ class Plan:
     Attributes:
         takes_index: an explicit index of integers has been checked too.
         is_joinable: its cells are the same whichever rows they come with.
+        takes_doubles: they may come as a matrix of doubles, which stand for integers too.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Plan:
         self._is_straight = example.shape == "rows" and order == tuple(range(width))
         self._one = kinds[0][0] if len(kinds) == 1 and not kinds[0][0].is_text else None
         self.is_joinable = self._one is not None and example.shape == "rows"
+        self.takes_doubles = self.is_joinable and self._one is not None and self._one.takes_doubles
 
     def cells(self, table: JsonTable) -> tuple[FrameCells, int]:
         """Return the cells of ``table`` and its number of rows.

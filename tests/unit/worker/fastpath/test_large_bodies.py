@@ -19,9 +19,9 @@ from tests.unit.worker.fastpath.models import (
     unnamed,
 )
 
-from pelton.worker.fastpath import compiler
+from pelton.worker.fastpath import compiler, matrix
 from pelton.worker.fastpath.self_check import answer
-from pelton_kernels import json_matrix
+from pelton_kernels import json_lists
 
 _ROWS: list[list[Any]] = np.random.default_rng(0).normal(size=(200, 3)).tolist()
 _DOUBLES = columns(a="double", b="double", c="double")
@@ -44,8 +44,9 @@ REQUESTS = [
     (_DOUBLES, {**split(_ROWS), "params": None, "id": "x"}, True),
     (_DOUBLES, split(changed(7, 1, 3)), True),
     (_DOUBLES, split(changed(7, 1, -0.0)), True),
-    (_DOUBLES, split(changed(7, 1, 1e300)), False),
-    (_DOUBLES, split(changed(7, 1, 2**53)), False),
+    (_DOUBLES, split(changed(7, 1, 1e300)), True),
+    (_DOUBLES, split(changed(7, 1, 2**53)), True),
+    (_DOUBLES, split(changed(7, 1, 2**53 + 1)), False),
     (_DOUBLES, split(changed(7, 1, None)), False),
     (_DOUBLES, split(changed(7, 1, True)), False),
     (_DOUBLES, split(changed(7, 1, "x")), False),
@@ -73,18 +74,59 @@ REQUESTS = [
 def test_a_large_body_is_answered_like_mlflow(
     schema: Any, document: Any, is_matrix: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("simdjson")
+    if json_lists._library is None:
+        pytest.skip("the kernel could not be compiled")
     model = pyfunc(Echo(), schema)
     fast = compiled(model)
     body = json.dumps(document).encode()
     assert len(body) > compiler._LARGE_BYTES
 
     assert (fast._decode_numbers(body) is not None) == is_matrix
-    for _ in range(2):  # with simdjson, and without
-        ours = answer(fast, body, JSON)
-        if ours is not None:
-            assert tuple(ours) == mlflow_answer(model, body)
-        monkeypatch.setattr(json_matrix, "Parser", None)
+    for _ in range(2):  # with the kernel, and without
+        for large in (body, memoryview(bytearray(body))):
+            ours = answer(compiled(model), large, JSON)
+            if ours is not None:
+                assert tuple(ours) == mlflow_answer(model, body)
+        again = answer(fast, body, JSON)  # what is around its rows is known by now
+        assert again == answer(fast, body, JSON) == answer(compiled(model), body, JSON)
+        monkeypatch.setattr(json_lists, "_library", None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"inputs": "[1, 2]"}',
+        b'{"inputs": [1, 2], "inputs": 3}',
+        b'{"inputs": [1, 2], "inputs": [3, 4]}',
+        b'{"a": {"inputs": [1, 2]}, "inputs": 3}',
+        b'{"a": {"inputs": [1, 2]}}',
+        b'{"a": "inputs", "b": [1, 2]}',
+        b'{"inputs": [1, 2]',
+        b'{"inputs": [1, 2]} x',
+        b'{"inputs": [1, 2], "a": NaN}',
+        b'{"inputs": [1, 2], "a": "\xff"}',
+        b'[[1, 2], "inputs"]',
+        b'{"inputs": {"a": [1, 2]}}',
+        b"[1, 2]",
+        b'"inputs"',
+    ],
+)
+def test_a_list_in_another_place_is_not_taken_for_it(body: bytes) -> None:
+    try:
+        found = matrix.read(body, ("inputs",))
+    except (ValueError, TypeError, KeyError):
+        found = None
+    assert found is None or found["inputs"].tolist() == json.loads(body)["inputs"]
+
+
+def test_what_is_beside_the_list_stays() -> None:
+    body = b' {"a": [null, "x"], "inputs" : [[1, 2.5], [3, 4]] , "b": {"c": "inputs"}} '
+    if json_lists._library is None:
+        pytest.skip("the kernel could not be compiled")
+    found = matrix.read(body, ("inputs",))
+    assert found is not None
+    assert found.pop("inputs").tolist() == [[1, 2.5], [3, 4]]
+    assert found == {"a": [None, "x"], "b": {"c": "inputs"}}
 
 
 @pytest.mark.parametrize("body", [b"", b"[", b'"', b"{" + b" " * 9000, b'{"inputs' + b"x" * 9000])

@@ -1,0 +1,149 @@
+"""Lists of numbers in JSON text, straight to NumPy, without a Python object for each number.
+
+The work is done by a library compiled from ``json_lists.c`` when pelton is installed, by whatever
+C compiler is there. It knows nothing of Python, so it serves a model's environment of any version.
+Without it nothing is read, and callers parse by other means.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Doubles = npt.NDArray[np.float64]
+
+_LIBRARY = Path(__file__).with_name("libjson_lists.so")
+
+_MAX_DIMENSIONS = 8
+_LEAST_POWER, _MOST_POWER = -342, 308  # of ten, as in json_lists.c
+
+#: A number and what separates it from the next are two bytes at least.
+_BYTES_A_NUMBER = 2
+
+
+def reference(text: bytes, start: int) -> tuple[Doubles, int]:
+    """Return the list that begins at ``text[start]`` and where it ends.
+
+    The specification of ``read``, for what it reads.
+    """
+    rest = text[start:].decode()
+    value, length = json.JSONDecoder().raw_decode(rest)
+    return np.array(value, dtype=np.float64), start + len(rest[:length].encode())
+
+
+def read(text: bytes | bytearray | memoryview, start: int) -> tuple[Doubles, int] | None:
+    """Return the list of numbers that begins at ``text[start]``, and where it ends.
+
+    Args:
+        text: JSON, from ``start`` on.
+        start: where the list begins, in bytes.
+
+    Returns:
+        Its numbers in the shape of the lists. ``None`` if it must be read otherwise: it is no list,
+        or ragged, empty, or holds more than numbers; an integer no double can hold, a number with
+        more than 19 digits, or a subnormal one.
+    """
+    if _library is None:
+        return None
+    capacity = (len(text) - start) // _BYTES_A_NUMBER + 1
+    numbers = np.empty(capacity)
+    lengths = _Lengths()
+    address = text if type(text) is bytes else np.frombuffer(text, dtype=np.uint8).ctypes.data
+    end = _library.read_one(address, len(text), start, numbers.ctypes.data, capacity, lengths)
+    if end < 0:
+        return None
+    shape = [length for length in lengths if length >= 0]
+    return numbers[: math.prod(shape)].reshape(shape), end
+
+
+def reference_rows(
+    texts: Sequence[bytes], prefix: bytes, suffix: bytes
+) -> tuple[Doubles, list[int]]:
+    """Return the rows in all ``texts``: the specification of ``read_rows``, for what it reads."""
+    tables = [json.loads(text[len(prefix) : len(text) - len(suffix)]) for text in texts]
+    rows = np.array([row for table in tables for row in table], dtype=np.float64)
+    return rows, list(map(len, tables))
+
+
+def read_rows(
+    texts: Sequence[bytes], prefix: bytes, suffix: bytes
+) -> tuple[Doubles, list[int]] | None:
+    """Return the rows of numbers in ``texts``, below each other, and how many each text has.
+
+    Args:
+        texts: one at least; each is ``prefix``, a list of rows, and ``suffix``.
+        prefix, suffix: any bytes.
+
+    Returns:
+        A (rows, columns) array and the rows of each text. ``None`` if it must be read otherwise:
+        a text is none of those, rows are of several lengths, or for a reason that ``read`` has.
+
+    Raises:
+        TypeError: a text is not of ``bytes``.
+    """
+    if _library is None:
+        return None
+    count, sizes = len(texts), list(map(len, texts))
+    capacity = sum(sizes) // _BYTES_A_NUMBER + 1
+    numbers = np.empty(capacity)
+    rows = (ctypes.c_long * count)()
+    width = _library_at_once.read_rows(
+        (ctypes.c_char_p * count)(*texts),
+        (ctypes.c_long * count)(*sizes),
+        count,
+        prefix,
+        len(prefix),
+        suffix,
+        len(suffix),
+        numbers.ctypes.data,
+        capacity,
+        rows,
+    )
+    if width < 0:
+        return None
+    counts = rows[:]
+    total = sum(counts)
+    return numbers[: total * width].reshape(total, width), counts
+
+
+def _powers() -> Iterator[int]:
+    """Yield the upper 128 bits of each power of ten, rounded up below 1, in two words."""
+    for power in range(_LEAST_POWER, _MOST_POWER + 1):
+        if power >= 0:
+            upper = (10**power << 128) >> (10**power).bit_length()
+        else:
+            upper = (1 << ((10**-power).bit_length() + 127)) // 10**-power + 1
+            upper >>= upper.bit_length() - 128
+        yield upper >> 64
+        yield upper & 2**64 - 1
+
+
+def _load(load: Any) -> Any:
+    """Return the library, called by way of ``load``; ``None`` if none fits this machine."""
+    try:
+        library = load(str(_LIBRARY))
+    except OSError:
+        return None
+    pointer, long, text = ctypes.c_void_p, ctypes.c_long, ctypes.c_char_p
+    library.read_one.restype = library.read_rows.restype = long
+    library.read_one.argtypes = (pointer, long, long, pointer, long, pointer)
+    library.read_rows.argtypes = (
+        pointer, pointer, long, text, long, text, long, pointer, long, pointer,
+    )  # fmt: skip
+    return library
+
+
+_Lengths = ctypes.c_long * (_MAX_DIMENSIONS + 1)
+
+_library = _load(ctypes.CDLL)  # other threads run meanwhile: for large texts
+_library_at_once = _load(ctypes.PyDLL)
+if _library is not None:
+    _table = tuple(_powers())
+    _library.set_powers((ctypes.c_uint64 * len(_table))(*_table))

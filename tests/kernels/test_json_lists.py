@@ -1,0 +1,326 @@
+"""Lists of numbers are read as ``json.loads`` and NumPy read them, or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from pelton_kernels import json_lists
+
+settings.register_profile("kernels", derandomize=True, deadline=None, database=None)
+settings.load_profile("kernels")
+
+if json_lists._library is None:
+    assert shutil.which("cc") is None, "there is a C compiler, so this should have been compiled"
+    pytest.skip("no C compiler", allow_module_level=True)
+
+
+def assert_read_alike(text: bytes, start: int = 0) -> None:
+    found = json_lists.read(text, start)
+    if found is None:
+        return
+    expected, end = json_lists.reference(text, start)
+    assert found[1] == end
+    assert_same(found[0], expected)
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    assert found.dtype == expected.dtype
+    assert found.shape == expected.shape
+    assert found.tobytes() == expected.tobytes()
+
+
+def read_number(text: str) -> float | None:
+    found = json_lists.read(f"[{text}]".encode(), 0)
+    return None if found is None else float(found[0][0])
+
+
+def bits(number: float) -> bytes:
+    return struct.pack("d", number)
+
+
+@given(number=st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False))
+@example(1.7976931348623157e308)
+@example(2.2250738585072014e-308)
+@example(5e-324 * 2**52)
+@example(-0.0)
+def test_every_normal_double_that_python_writes_is_read(number: float) -> None:
+    found = read_number(repr(number))
+    assert found is not None
+    assert bits(found) == bits(number)
+
+
+@given(number=st.integers(-(2**53), 2**53))
+def test_every_exact_integer_is_read(number: int) -> None:
+    found = read_number(str(number))
+    assert found is not None
+    assert bits(found) == bits(float(number))
+
+
+@given(
+    digits=st.from_regex(
+        r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,3})?", fullmatch=True
+    )
+)
+@example("9007199254740993.0")  # half way, to even
+@example("9007199254740995.0")
+@example("1152921504606846977e0")
+@example("0e999")
+@example("0.00000000000000000000000000001234567890123456789")
+@example("1e23")
+@example("8.5e-320")
+@example("2.2250738585072011e-308")
+@example("1.7976931348623159e308")
+@example("4.9406564584124654e-324")
+def test_any_number_is_read_as_python_reads_it(digits: str) -> None:
+    found = read_number(digits)
+    if found is not None:
+        assert bits(found) == bits(float(json.loads(digits)))
+
+
+@given(mantissa=st.integers(2**52, 2**53 - 1), power=st.integers(-60, 60), nudge=st.integers(-2, 2))
+def test_near_ties(mantissa: int, power: int, nudge: int) -> None:
+    """As close to the middle of two doubles as 19 digits allow."""
+    middle = (2 * mantissa + 1) * 2 ** max(power, 0) / 2 ** (max(-power, 0) + 1)
+    digits = f"{middle:.18e}"
+    head, exponent = digits.split("e")
+    text = f"{int(head.replace('.', '')) + nudge}e{int(exponent) - 18}"
+    found = read_number(text)
+    assume(found is not None)
+    assert found is not None
+    assert bits(found) == bits(float(text))
+
+
+_NUMBERS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(-(2**54), 2**54),
+    st.integers(-9, 9),
+)
+_ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.text(max_size=2),
+    st.sampled_from([[], [1], [[1]], {}, {"a": 1}, 2**53, 2**63, 2**70, 1e300, float("nan")]),
+)
+_SHAPES = st.sampled_from([(12,), (3, 4), (12, 1), (1, 12), (2, 3, 2), (1, 1, 12)])
+_FORMS = st.sampled_from([{}, {"separators": (",", ":")}, {"indent": 1}, {"indent": "\t\r\n "}])
+
+
+@given(
+    numbers=st.lists(_NUMBERS, min_size=12, max_size=12),
+    shape=_SHAPES,
+    odd=st.none() | st.tuples(st.integers(0, 11), _ODD),
+    form=_FORMS,
+    around=st.tuples(st.text(max_size=3), st.text(max_size=12)),
+)
+def test_any_lists(
+    numbers: list[Any], shape: tuple[int, ...], odd: Any, form: Any, around: tuple[str, str]
+) -> None:
+    value = np.array(numbers, dtype=object)
+    if odd is not None:
+        value[odd[0]] = None
+    nested = value.reshape(shape).tolist()
+    if odd is not None:
+        holder = nested
+        while type(holder[-1]) is list:
+            holder = holder[-1]
+        holder[-1] = odd[1]
+    before, after = (text.encode() for text in around)
+    text = before + json.dumps(nested, **form).encode() + after
+    for buffer in (text, bytearray(text), memoryview(text)):
+        found = json_lists.read(buffer, len(before))
+        if found is not None:
+            expected, end = json_lists.reference(text, len(before))
+            assert found[1] == end
+            assert_same(found[0], expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[1]",
+        b"[[1, 2.5], [-3, 4e2]]",
+        b" [ 1 ,\t2\r\n] ",
+        b"[-0, -0.0, 0]",
+        b"[1e300, 1E5, 1e+5, 1e-05]",
+        b"[9007199254740992]",
+        b"[" * 8 + b"1" + b"]" * 8,
+        b"[1][2]",
+        b"[1],",
+    ],
+)
+def test_what_is_read(text: bytes) -> None:
+    start = text.find(b"[")
+    assert json_lists.read(text, start) is not None
+    assert_read_alike(text, start)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[",
+        b"1",
+        b"[]",
+        b"[[]]",
+        b"[1",
+        b"[1,",
+        b"[1,]",
+        b"[,1]",
+        b"[1 2]",
+        b"[[1, 2], [3]]",
+        b"[[1, 2], 3]",
+        b"[1, [2]]",
+        b"[[1, 2], [[1], [2]]]",
+        b"[[[1], [2]], [1, 2]]",
+        b"[[[1, 2]], [[3]]]",
+        b"[true]",
+        b"[null]",
+        b'["1"]',
+        b"[{}]",
+        b"[NaN]",
+        b"[-Infinity]",
+        b"[+1]",
+        b"[-]",
+        b"[--1]",
+        b"[.5]",
+        b"[1.]",
+        b"[01]",
+        b"[-01.5]",
+        b"[1e]",
+        b"[1e+]",
+        b"[1.5.5]",
+        b"[0x10]",
+        b"[1_000]",
+        b"[\xef\xbc\x91]",
+        b"[1\x00]",
+        b"[1e400]",
+        b"[1e99999]",
+        b"[5e-324]",
+        b"[9007199254740993]",
+        b"[-18446744073709551617]",
+        b"[0.12345678901234567890]",
+        b"[" * 9 + b"1" + b"]" * 9,
+        b"[" * 100_000,
+    ],
+    ids=lambda text: repr(text[:30]),
+)
+def test_what_is_not_read(text: bytes) -> None:
+    assert json_lists.read(text, 0) is None
+
+
+@given(text=st.binary(max_size=40) | st.from_regex(rb"\[[-+0-9.eE, \[\]]{0,30}\]", fullmatch=True))
+def test_anything_else_is_not_read(text: bytes) -> None:
+    assert_read_alike(text)
+
+
+@given(
+    text=st.lists(_NUMBERS, min_size=1, max_size=4).map(lambda cells: json.dumps(cells).encode()),
+    data=st.data(),
+)
+def test_nothing_beyond_the_text_is_read(text: bytes, data: st.DataObject) -> None:
+    """A shorter view of the same memory ends where it says."""
+    length = data.draw(st.integers(0, len(text) - 1))
+    assert json_lists.read(memoryview(bytearray(text))[:length], 0) is None
+
+
+_ROWS = st.lists(
+    st.lists(_NUMBERS, min_size=2, max_size=2) | st.lists(_NUMBERS, min_size=1, max_size=3),
+    min_size=1,
+    max_size=3,
+)
+_TABLES = st.one_of(
+    _ROWS.map(json.dumps),
+    st.sampled_from(["[]", "[1, 2]", "[[1, 2]], [[3, 4]]", "[[1, null]]", "null", "[[1, 2]", ""]),
+)
+_AROUND = st.sampled_from([(b"", b""), (b'{"a": ', b"}"), (b'{"a": ', b"}\n"), (b"[", b"]")])
+
+
+@given(
+    tables=st.lists(_TABLES, min_size=1, max_size=4),
+    around=_AROUND,
+    odd=st.none() | st.tuples(st.integers(0, 3), st.binary(max_size=12)),
+)
+def test_rows_of_several_texts(tables: list[str], around: tuple[bytes, bytes], odd: Any) -> None:
+    prefix, suffix = around
+    texts = [prefix + table.encode() + suffix for table in tables]
+    if odd is not None:
+        texts[odd[0] % len(texts)] = odd[1]
+    found = json_lists.read_rows(texts, prefix, suffix)
+    if found is None:
+        return
+    expected, counts = json_lists.reference_rows(texts, prefix, suffix)
+    assert found[1] == counts
+    assert_same(found[0], expected)
+
+
+@given(rows=st.lists(st.lists(st.floats(-9, 9), min_size=3, max_size=3), min_size=2, max_size=9))
+def test_usual_rows_are_read(rows: list[list[float]]) -> None:
+    texts = [f'{{"a": [{json.dumps(row)}]}}'.encode() for row in rows]
+    assume(not any(0 < abs(cell) < 1e-300 for row in rows for cell in row))
+    found = json_lists.read_rows(texts, b'{"a": ', b"}")
+    assert found is not None
+    assert_same(found[0], np.array(rows))
+    assert found[1] == [1] * len(rows)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [b"{[[1, 2]]}", b"{[[1, 2, 3]]}"],
+        [b"{[[1, 2]]}", b"{[[1, 2]]"],
+        [b"{[[1, 2]]}", b"[[1, 2]]}"],
+        [b"{[[1, 2]]}", b"{[[1, 2]]}\x00"],
+        [b"{[[1, 2]]\x00}", b"{[[1, 2]]}"],
+        [b"{[[1, 2]]}", b"{[[1, 2]]]}"],
+        [b"{[[1, 2]]}", b"{[[[1, 2]]]}"],
+        [b"{[1, 2]}", b"{[1, 2]}"],
+        [b"{[[1, 2]]}", b"{}"],
+        [b"{[[1, 2]]}", b"{"],
+        [b"{[[1, 2]]}", b""],
+    ],
+)
+def test_what_is_not_all_rows_is_not_read(texts: list[bytes]) -> None:
+    assert json_lists.read_rows(texts, b"{", b"}") is None
+    assert json_lists.read_rows(texts[::-1], b"{", b"}") is None
+
+
+def test_rows_are_read_of_bytes_only() -> None:
+    with pytest.raises(TypeError):
+        json_lists.read_rows([bytearray(b"[[1]]")], b"", b"")  # type: ignore[list-item]
+
+
+def test_a_result_outlives_the_next_reading() -> None:
+    first = json_lists.read(b"[1, 2]", 0)
+    second = json_lists.read(b"[3, 4]", 0)
+
+    assert first is not None
+    assert second is not None
+    assert first[0].tolist() == [1.0, 2.0]
+    assert second[0].tolist() == [3.0, 4.0]
+
+
+def test_without_the_library_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_lists, "_library", None)
+
+    assert json_lists.read(b"[1]", 0) is None
+    assert json_lists.read_rows([b"[[1]]"], b"", b"") is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x7fELF of another machine"])
+def test_a_library_that_cannot_be_loaded_is_none(
+    content: bytes | None, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "library.so"
+    if content is not None:
+        library.write_bytes(content)
+    monkeypatch.setattr(json_lists, "_LIBRARY", library)
+
+    assert json_lists._load(json_lists.ctypes.CDLL) is None
