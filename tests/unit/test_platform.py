@@ -163,3 +163,35 @@ def test_own_core(cores: int) -> None:
         check=False,
     )
     assert done.stdout.split() == [str(cores > 1), "1", "True"], done.stderr
+
+
+_FAULTS = """
+import resource
+from pelton import platform
+print(platform.keep_freed_memory())
+for _ in range(4):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    bodies = [bytearray(4 << 20) for _ in range(6)]
+    del bodies
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc")
+@pytest.mark.parametrize(
+    ("environment", "is_kept"),
+    [({}, True), ({"MALLOC_TRIM_THRESHOLD_": "131072", "MALLOC_MMAP_THRESHOLD_": "131072"}, False)],
+)
+def test_freed_memory_is_kept_unless_the_user_says_otherwise(
+    environment: dict[str, str], is_kept: bool
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FAULTS],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said, faults = done.stdout.split()
+    pages = 6 * (4 << 20) // os.sysconf("SC_PAGE_SIZE")
+    assert (said, int(faults) < pages // 10) == (str(is_kept), is_kept)

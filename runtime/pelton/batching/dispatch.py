@@ -212,16 +212,17 @@ class Dispatcher:
         limits = lane.limits
         queued = self._queued
         most = self._fair()
+        company = self.company
+        running = len(self._lanes) - len(self._idle) - 1
         if hold and queued and limits.requests > 1:
-            company = self.company
-            running = len(self._lanes) - len(self._idle) - 1
             hold = company.lingers(queued, min(queued + coming, most), now) or (
                 running >= company.at_once
                 and company.holds(self._queue[0].queued_at, self._free_at(), now)
             )
         else:
             hold = False
-        batch = [] if hold else self._form(limits, now, most)
+        free = min(len(self._idle) + 1, company.at_once - running)
+        batch = [] if hold else self._form(limits, now, most, free)
         if batch:
             lane.start(batch, now)
         else:
@@ -265,7 +266,7 @@ class Dispatcher:
         most = self._fair()
         for lane in self._lanes:
             if now >= lane.send_ahead_at and lane.wants_ahead(self._queued, most, now):
-                batch = self._form(lane.limits, now, most)
+                batch = self._form(lane.limits, now, most, 1)
                 if batch:
                     self._sent += len(batch)
                     self._sent_bytes += sum([len(entry.body) for entry in batch])
@@ -294,7 +295,7 @@ class Dispatcher:
         self._sent -= 1
         self._sent_bytes -= len(entry.body)
 
-    def _form(self, limits: BatchLimits, now: float, most: int) -> list[Entry]:
+    def _form(self, limits: BatchLimits, now: float, most: int, free: int) -> list[Entry]:
         """Take a batch from the head of the queue; the late and the gone are left out.
 
         It is closed before one more request would make it too long for the tightest deadline. A
@@ -302,12 +303,9 @@ class Dispatcher:
         """
         batch: list[Entry] = []
         size = 0
-        fitted = self.cost.fit()
-        fixed_s, each_s = fitted or (0.0, 0.0)
+        fixed_s, each_s = self.cost.fit() or (0.0, 0.0)
         tightest = math.inf
-        if fitted is not None:
-            most = min(most, share(self._queued, fixed_s))
-        most = min(most, limits.requests)
+        most = min(most, limits.requests, share(self._queued, fixed_s, each_s, free))
         while self._queue and len(batch) < most:
             entry = self._queue[0]
             if entry.is_done:

@@ -19,8 +19,6 @@ class BatchLimits:
 
 
 NO_BATCHING = BatchLimits()
-_TURN_S = 0.00006
-_FEW = 16
 _WORTH = 0.25
 _PATIENCE = 4.0
 _COMPUTES = 0.4
@@ -77,20 +75,20 @@ def at_once(cores: float, cpu_share: float | None, lanes: int) -> int:
     return max(1, min(lanes, int((cores + _SPARE) / needed)))
 
 
-def share(waiting: int, fixed_s: float) -> int:
+def share(waiting: int, fixed_s: float, each_s: float, free: int) -> int:
     """Return how many of the ``waiting`` requests a batch should take at most.
 
-    All, if a batch's fixed cost is larger than the time in which that many answers go out and
-    the next requests come in (about ``_TURN_S`` each). Else half: while the slot runs one half,
-    the answers of the other turn around, and neither waits for the other.
+    All: a batch costs less than two of half its size. Only where the requests cost more than the
+    batch does, other idle slots that have a core get as many each.
 
     Args:
         waiting: how many wait.
-        fixed_s: the part of a batch's time that does not depend on its size, in seconds.
+        fixed_s, each_s: a batch of n takes ``fixed_s + n * each_s`` seconds.
+        free: idle slots that may run at the same time, this one among them.
     """
-    if waiting < _FEW or fixed_s > waiting * _TURN_S:
+    if free < 2 or waiting * each_s <= fixed_s:
         return waiting
-    return (waiting + 1) // 2
+    return -(-waiting // free)
 
 
 def fair(population: int, lanes: int, at_once: int) -> int:

@@ -73,6 +73,7 @@ def serve(channel: ChannelServer, spec: LoadSpec, model: LoadedModel) -> int:
         return EXIT_WARMUP_FAILED
     report["warmup_s"] = time.monotonic() - started
     channel.send([json_frame(Kind.WARMED, report)])
+    platform.keep_freed_memory()  # now, as what loading has freed is not needed again
     Loop(channel, answerer, spec.slots).run()
     return EXIT_DRAINED
 

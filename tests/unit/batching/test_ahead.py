@@ -275,6 +275,25 @@ def test_lone_caller_is_never_kept_waiting(desk: Desk, soon: Soon, clock: FakeCl
         answer(lane, [entry.id])
 
 
+@pytest.mark.parametrize(
+    ("each_s", "at_once", "sizes"),
+    [(0.1, 2, [3, 2]), (0.1, 1, [5]), (0.1, 9, [2, 2, 1]), (0.0001, 9, [5])],
+)
+def test_idle_slots_that_have_cores_divide_what_costs_much(
+    desk: Desk, soon: Soon, each_s: float, at_once: int, sizes: list[int]
+) -> None:
+    puppets = Puppet(), Puppet(), Puppet()
+    for puppet in puppets:
+        desk.dispatcher.open_lane(puppet, IN_EIGHTS)
+    teach(desk, 0.001, each_s)
+    desk.dispatcher.company.at_once = at_once
+    for _ in range(5):
+        desk.submit()
+    soon.run()
+    batches = [batch for puppet in puppets for batch in puppet.batches]
+    assert sorted(map(len, batches), reverse=True) == sizes
+
+
 def test_no_second_batch_where_cores_are_used_up_and_company_pays(
     desk: Desk, soon: Soon, clock: FakeClock
 ) -> None:

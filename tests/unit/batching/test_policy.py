@@ -11,22 +11,26 @@ WAITING = st.integers(1, 1000)
 SECONDS = st.floats(0.0, 1.0)
 
 
-def test_a_batch_that_costs_little_by_itself_takes_half() -> None:
-    assert share(100, fixed_s=0.001) == 50
-    assert share(101, fixed_s=0.001) == 51
+def test_a_slot_that_has_the_cores_to_itself_takes_all() -> None:
+    assert share(100, fixed_s=0.001, each_s=0.1, free=1) == 100
+    assert share(100, fixed_s=0.001, each_s=0.1, free=0) == 100
 
 
-def test_a_batch_that_costs_much_by_itself_takes_all() -> None:
-    assert share(100, fixed_s=0.02) == 100
+def test_requests_that_cost_little_are_one_batch_whoever_is_idle() -> None:
+    assert share(100, fixed_s=0.02, each_s=0.0001, free=2) == 100
 
 
-@given(WAITING, SECONDS)
-def test_share_is_at_least_half_and_at_most_all(waiting: int, fixed_s: float) -> None:
-    assert waiting / 2 <= share(waiting, fixed_s) <= waiting
+def test_requests_that_cost_much_are_divided_among_the_idle() -> None:
+    assert share(100, fixed_s=0.001, each_s=0.01, free=2) == 50
+    assert share(101, fixed_s=0.001, each_s=0.01, free=2) == 51
+    assert share(2, fixed_s=0.001, each_s=0.01, free=4) == 1
 
 
-def test_few_are_never_split() -> None:
-    assert share(8, fixed_s=0.0) == 8
+@given(WAITING, SECONDS, SECONDS, st.integers(-2, 9))
+def test_the_idle_together_take_all(waiting: int, fixed: float, each: float, free: int) -> None:
+    taken = share(waiting, fixed, each, free)
+    assert 1 <= taken <= waiting
+    assert max(1, free) * taken >= waiting
 
 
 def test_no_request_waits_for_company_that_saves_little() -> None:
