@@ -49,10 +49,10 @@ def test_json_lists_reference(benchmark: BenchmarkFixture, shape: tuple[int, int
 
 
 @pytest.mark.parametrize("texts", [1, 8, 32, 128])
-def test_json_lists_rows(benchmark: BenchmarkFixture, texts: int) -> None:
+def test_json_lists_several(benchmark: BenchmarkFixture, texts: int) -> None:
     """Rows of 4 in as many texts."""
     bodies = [_matrix((1, 4))] * texts
-    assert benchmark(json_lists.read_rows, bodies, b"", b"") is not None
+    assert benchmark(json_lists.read_several, bodies, b"", b"") is not None
 
 
 @pytest.mark.parametrize("shape", _SHAPES)

@@ -218,12 +218,13 @@ long read_one(const char *text, long length, long start, double *numbers, long c
     return reader.at - text;
 }
 
-/* Read the lists of rows in `count` texts, each `prefix`, such a list, and `suffix`.
+/* Read the lists in `count` texts, each `prefix`, a list and `suffix`; what they hold is of one shape.
  *
- * Returns the length of all their rows, -1 if they are not read. `rows` are how many each has. */
-long read_rows(const char *const *texts, const long *text_lengths, long count, const char *prefix,
-               long prefix_length, const char *suffix, long suffix_length, double *numbers,
-               long capacity, long *rows)
+ * Returns 0, -1 if they are not read. `counts` are the lengths of the lists, `lengths` (9 of them)
+ * from the second on those of what they hold. */
+long read_several(const char *const *texts, const long *text_lengths, long count,
+                  const char *prefix, long prefix_length, const char *suffix, long suffix_length,
+                  double *numbers, long capacity, long *counts, long *lengths)
 {
     Reader reader = reader_into(numbers, capacity);
     for (long text = 0; text < count; text++) {
@@ -234,9 +235,10 @@ long read_rows(const char *const *texts, const long *text_lengths, long count, c
         reader.at = begin + prefix_length;
         reader.end = end;
         reader.lengths[0] = -1;
-        if (!read_list(&reader, 0) || reader.at != end || reader.innermost != 1)
+        if (!read_list(&reader, 0) || reader.at != end)
             return -1;
-        rows[text] = reader.lengths[0];
+        counts[text] = reader.lengths[0];
     }
-    return reader.lengths[1];
+    memcpy(lengths, reader.lengths, sizeof reader.lengths);
+    return 0;
 }

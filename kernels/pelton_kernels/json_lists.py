@@ -63,27 +63,28 @@ def read(text: bytes | bytearray | memoryview, start: int) -> tuple[Doubles, int
     return numbers[: math.prod(shape)].reshape(shape), end
 
 
-def reference_rows(
+def reference_several(
     texts: Sequence[bytes], prefix: bytes, suffix: bytes
 ) -> tuple[Doubles, list[int]]:
-    """Return the rows in all ``texts``: the specification of ``read_rows``, for what it reads."""
-    tables = [json.loads(text[len(prefix) : len(text) - len(suffix)]) for text in texts]
-    rows = np.array([row for table in tables for row in table], dtype=np.float64)
-    return rows, list(map(len, tables))
+    """Return what the lists in all ``texts`` hold: the specification of ``read_several``."""
+    lists = [json.loads(text[len(prefix) : len(text) - len(suffix)]) for text in texts]
+    held = np.array([member for several in lists for member in several], dtype=np.float64)
+    return held, list(map(len, lists))
 
 
-def read_rows(
+def read_several(
     texts: Sequence[bytes], prefix: bytes, suffix: bytes
 ) -> tuple[Doubles, list[int]] | None:
-    """Return the rows of numbers in ``texts``, below each other, and how many each text has.
+    """Return what the lists of numbers in ``texts`` hold, one after the other.
 
     Args:
-        texts: one at least; each is ``prefix``, a list of rows, and ``suffix``.
+        texts: one at least; each is ``prefix``, a list, and ``suffix``.
         prefix, suffix: any bytes.
 
     Returns:
-        A (rows, columns) array and the rows of each text. ``None`` if it must be read otherwise:
-        a text is none of those, rows are of several lengths, or for a reason that ``read`` has.
+        An array of what the lists hold, numbers or lists of one shape, along axis 0, and how many
+        of it are each text's. ``None`` if it must be read otherwise: a text is none of those, the
+        shapes differ, or for a reason that ``read`` has.
 
     Raises:
         TypeError: a text is not of ``bytes``.
@@ -93,8 +94,9 @@ def read_rows(
     count, sizes = len(texts), list(map(len, texts))
     capacity = sum(sizes) // _BYTES_A_NUMBER + 1
     numbers = np.empty(capacity)
-    rows = (ctypes.c_long * count)()
-    width = _library_at_once.read_rows(
+    counts = (ctypes.c_long * count)()
+    lengths = _Lengths()
+    if _library_at_once.read_several(
         (ctypes.c_char_p * count)(*texts),
         (ctypes.c_long * count)(*sizes),
         count,
@@ -104,13 +106,12 @@ def read_rows(
         len(suffix),
         numbers.ctypes.data,
         capacity,
-        rows,
-    )
-    if width < 0:
+        counts,
+        lengths,
+    ):
         return None
-    counts = rows[:]
-    total = sum(counts)
-    return numbers[: total * width].reshape(total, width), counts
+    shape = [sum(counts), *(length for length in lengths[1:] if length >= 0)]
+    return numbers[: math.prod(shape)].reshape(shape), counts[:]
 
 
 def _powers() -> Iterator[int]:
@@ -132,10 +133,10 @@ def _load(load: Any) -> Any:
     except OSError:
         return None
     pointer, long, text = ctypes.c_void_p, ctypes.c_long, ctypes.c_char_p
-    library.read_one.restype = library.read_rows.restype = long
+    library.read_one.restype = library.read_several.restype = long
     library.read_one.argtypes = (pointer, long, long, pointer, long, pointer)
-    library.read_rows.argtypes = (
-        pointer, pointer, long, text, long, text, long, pointer, long, pointer,
+    library.read_several.argtypes = (
+        pointer, pointer, long, text, long, text, long, pointer, long, pointer, pointer,
     )  # fmt: skip
     return library
 

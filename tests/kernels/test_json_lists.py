@@ -238,6 +238,8 @@ _ROWS = st.lists(
 )
 _TABLES = st.one_of(
     _ROWS.map(json.dumps),
+    st.lists(st.floats(-9, 9), min_size=1, max_size=3).map(json.dumps),
+    st.lists(st.floats(-9, 9), min_size=4, max_size=4).map(lambda row: json.dumps([[row], [row]])),
     st.sampled_from(["[]", "[1, 2]", "[[1, 2]], [[3, 4]]", "[[1, null]]", "null", "[[1, 2]", ""]),
 )
 _AROUND = st.sampled_from([(b"", b""), (b'{"a": ', b"}"), (b'{"a": ', b"}\n"), (b"[", b"]")])
@@ -248,15 +250,15 @@ _AROUND = st.sampled_from([(b"", b""), (b'{"a": ', b"}"), (b'{"a": ', b"}\n"), (
     around=_AROUND,
     odd=st.none() | st.tuples(st.integers(0, 3), st.binary(max_size=12)),
 )
-def test_rows_of_several_texts(tables: list[str], around: tuple[bytes, bytes], odd: Any) -> None:
+def test_lists_of_several_texts(tables: list[str], around: tuple[bytes, bytes], odd: Any) -> None:
     prefix, suffix = around
     texts = [prefix + table.encode() + suffix for table in tables]
     if odd is not None:
         texts[odd[0] % len(texts)] = odd[1]
-    found = json_lists.read_rows(texts, prefix, suffix)
+    found = json_lists.read_several(texts, prefix, suffix)
     if found is None:
         return
-    expected, counts = json_lists.reference_rows(texts, prefix, suffix)
+    expected, counts = json_lists.reference_several(texts, prefix, suffix)
     assert found[1] == counts
     assert_same(found[0], expected)
 
@@ -265,7 +267,7 @@ def test_rows_of_several_texts(tables: list[str], around: tuple[bytes, bytes], o
 def test_usual_rows_are_read(rows: list[list[float]]) -> None:
     texts = [f'{{"a": [{json.dumps(row)}]}}'.encode() for row in rows]
     assume(not any(0 < abs(cell) < 1e-300 for row in rows for cell in row))
-    found = json_lists.read_rows(texts, b'{"a": ', b"}")
+    found = json_lists.read_several(texts, b'{"a": ', b"}")
     assert found is not None
     assert_same(found[0], np.array(rows))
     assert found[1] == [1] * len(rows)
@@ -281,20 +283,32 @@ def test_usual_rows_are_read(rows: list[list[float]]) -> None:
         [b"{[[1, 2]]\x00}", b"{[[1, 2]]}"],
         [b"{[[1, 2]]}", b"{[[1, 2]]]}"],
         [b"{[[1, 2]]}", b"{[[[1, 2]]]}"],
-        [b"{[1, 2]}", b"{[1, 2]}"],
+        [b"{[1, 2]}", b"{[[1, 2]]}"],
+        [b"{[[[1], [2]]]}", b"{[[1, 2]]}"],
+        [b"{[[[1], [2]]]}", b"{[[[1], [2], [3]]]}"],
         [b"{[[1, 2]]}", b"{}"],
         [b"{[[1, 2]]}", b"{"],
         [b"{[[1, 2]]}", b""],
     ],
 )
-def test_what_is_not_all_rows_is_not_read(texts: list[bytes]) -> None:
-    assert json_lists.read_rows(texts, b"{", b"}") is None
-    assert json_lists.read_rows(texts[::-1], b"{", b"}") is None
+def test_what_is_not_all_alike_is_not_read(texts: list[bytes]) -> None:
+    assert json_lists.read_several(texts, b"{", b"}") is None
+    assert json_lists.read_several(texts[::-1], b"{", b"}") is None
 
 
-def test_rows_are_read_of_bytes_only() -> None:
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (1, 2, 2, 2)])
+def test_lists_of_any_depth_follow_each_other(shape: tuple[int, ...]) -> None:
+    arrays = [np.random.default_rng(seed).normal(size=shape) for seed in range(3)]
+    texts = [b"{" + json.dumps(array.tolist()).encode() + b"}" for array in arrays]
+    found = json_lists.read_several(texts, b"{", b"}")
+    assert found is not None
+    assert_same(found[0], np.concatenate(arrays))
+    assert found[1] == [shape[0]] * 3
+
+
+def test_several_are_read_of_bytes_only() -> None:
     with pytest.raises(TypeError):
-        json_lists.read_rows([bytearray(b"[[1]]")], b"", b"")  # type: ignore[list-item]
+        json_lists.read_several([bytearray(b"[[1]]")], b"", b"")  # type: ignore[list-item]
 
 
 def test_a_result_outlives_the_next_reading() -> None:
@@ -311,7 +325,7 @@ def test_without_the_library_nothing_is_read(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(json_lists, "_library", None)
 
     assert json_lists.read(b"[1]", 0) is None
-    assert json_lists.read_rows([b"[[1]]"], b"", b"") is None
+    assert json_lists.read_several([b"[[1]]"], b"", b"") is None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x7fELF of another machine"])

@@ -14,12 +14,11 @@ from mlflow.models.utils import _enforce_params_schema
 from mlflow.pyfunc import PyFuncModel
 from mlflow.types.schema import DataType
 
-from pelton.worker.fastpath import batch, matrix, raw
+from pelton.worker.fastpath import batch, matrix, raw, tabular, tensor
 from pelton.worker.fastpath.cells import KINDS
-from pelton.worker.fastpath.decoded import Decoded, Frames, Share
+from pelton.worker.fastpath.decoded import Decoded, Share
 from pelton.worker.fastpath.document import is_certain, parse, parse_as_mlflow
 from pelton.worker.fastpath.encoding import encode
-from pelton.worker.fastpath.layout import FrameCells
 from pelton.worker.fastpath.prediction import Failure, Predictor, without_enforcement
 from pelton.worker.fastpath.table import INPUTS, INSTANCES, RECORDS, SPLIT
 from pelton.worker.fastpath.tabular import Columns, Tables
@@ -80,17 +79,17 @@ class FastPath:
         self, bodies: Sequence[bytes], content_types: Sequence[str | None]
     ) -> list[Share] | None:
         """Return the requests in several bodies; ``None`` if they are to be decoded one by one."""
-        if self._tables is None or self._is_hinted or set(content_types) != {JSON}:
+        decoder = self._tables or self._arrays
+        if decoder is None or self._is_hinted or set(content_types) != {JSON}:
             return None
         try:
-            found = self._tables.skeletons.cells_together(bodies)
+            found = decoder.decode_together(bodies)
         except Exception:  # whoever is unusual among them will be found
             return None
         if found is None:
             return None
-        form, cells, counts = found
-        ends = list(accumulate(counts))
-        whole = _of_table(form, cells, ends[-1], None)
+        whole, counts = found
+        ends = accumulate(counts)
         return [Share(whole, end - rows, rows) for end, rows in zip(ends, counts, strict=True)]
 
     def build_ahead(self, decoded: Decoded) -> None:
@@ -142,9 +141,9 @@ class FastPath:
             decoded = raw.hinted(body)
             return decoded if self._accepts(decoded.params) else None
         if self._tables is not None:
-            known = self._tables.skeletons.cells(body)
+            known = self._tables.decode_known(body)
             if known is not None:
-                return _of_table(*known, None)
+                return tabular.decoded(*known, None)
         if len(body) >= _LARGE_BYTES:
             numbers = self._decode_numbers(body)
             if numbers is not None:
@@ -183,21 +182,20 @@ class FastPath:
             if self._tables is None:
                 return None
             is_plain = len(document) == 1
-            return _of_table(*self._tables.decode(key, value, body, learns=is_plain), params)
+            table = self._tables.decode(key, value, body, learns=is_plain)
+            return tabular.decoded(*table, params)
         if self._has_schema:
             if self._arrays is None:
                 return None
-            tensors, arrays, rows = self._arrays.decode(key, value, body)
+            is_plain = len(document) == 1
+            tensors, arrays, rows = self._arrays.decode(key, value, body, learns=is_plain)
         else:
             if key == INSTANCES and type(value) is list and type(value[0]) is dict:
                 return None
             tensors, arrays, rows = untyped(value)
-        shapes = tuple((array.dtype.str, array.shape[1:]) for array in arrays)
-        is_aligned = {len(array) for array in arrays} == {rows}
-        if key == INSTANCES and not is_aligned:
+        if key == INSTANCES and {len(array) for array in arrays} != {rows}:
             return None
-        group_of = (tensors.names, shapes, repr(params)) if is_aligned else None
-        return Decoded(tensors, arrays, rows, params, group_of)
+        return tensor.decoded(tensors, arrays, rows, params)
 
     def _accepts(self, params: Any) -> bool:
         """Return whether MLflow accepts ``params``; if not, it must tell the caller so."""
@@ -213,12 +211,6 @@ class FastPath:
         if len(self._accepted_params) < _MAX_PARAMS:
             self._accepted_params.add(known)
         return True
-
-
-def _of_table(form: Frames, cells: FrameCells, rows: int, params: Any) -> Decoded:
-    is_regular = cells.index is None or list(cells.index) == list(range(rows))
-    group = (form, cells.index is None, repr(params)) if is_regular else None
-    return Decoded(form, cells, rows, params, group)
 
 
 def compile_fast_path(model: PyFuncModel) -> FastPath | Unsupported:

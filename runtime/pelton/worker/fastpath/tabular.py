@@ -10,21 +10,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import pandas as pd
 
 from pelton.worker.fastpath.cells import KIND_OF_JSON, NULL, Kind, Odd
-from pelton.worker.fastpath.decoded import Frames
+from pelton.worker.fastpath.decoded import Decoded, Frames
 from pelton.worker.fastpath.layout import FrameCells, Layout
 from pelton.worker.fastpath.likeness import same_input
 from pelton.worker.fastpath.plan import Plan
-from pelton.worker.fastpath.skeleton import Skeletons
+from pelton.worker.fastpath.skeleton import Skeleton, Skeletons
 from pelton.worker.fastpath.table import INPUTS, INSTANCES, RECORDS, SPLIT, JsonTable, TableSamples
 from pelton.worker.fastpath.witness import Witness
+from pelton_kernels import json_lists
 
 #: Most sets of columns of one endpoint that are compiled; what comes after goes to the oracle.
 _MAX_PLANS = 256
+
+#: Below this a single request's list is parsed sooner than the kernel is called.
+MANY_BYTES = 2048
 
 #: Cells of float columns that show whether integers, and nulls, are taken for floats.
 _WHOLE = (2, -3, 2**53)
@@ -53,9 +58,6 @@ class Tables:
     Args:
         columns: the signature; ``None`` if the model has none.
         witness: what MLflow does.
-
-    Attributes:
-        skeletons: what stood around the rows of earlier requests.
     """
 
     def __init__(self, columns: Columns | None, witness: Witness) -> None:
@@ -65,7 +67,7 @@ class Tables:
             kind is not None and kind.is_text for kind in columns.kinds.values()
         )
         self._last_labels: tuple[str, ...] = ()
-        self.skeletons = Skeletons()
+        self._skeletons = Skeletons()
         self._plans: dict[Any, Plan | None] = {}
         self._layouts: dict[Any, Layout] = {}
         self._forms: dict[Layout, Frames] = {}
@@ -100,8 +102,59 @@ class Tables:
         cells, rows = plan.cells(table)
         self._last_labels = table.labels or ()
         if key == SPLIT and learns and self._columns is not None:
-            self.skeletons.learn(body, value, plan)
+            around = {SPLIT: {**value, "data": None}}
+            self._skeletons.learn(body, b'"data"', around, (plan, value.get("index")))
         return plan.form, cells, rows
+
+    def decode_known(self, body: Any) -> tuple[Frames, FrameCells, int] | None:
+        """Do the same for a request that differs from an earlier one in its rows alone.
+
+        ``None`` if it is none, or has to be parsed as a whole.
+
+        Raises:
+            Odd: MLflow must be asked. Any other exception means the same.
+        """
+        known = self._skeletons.around(body)
+        if known is None:
+            return None
+        plan, index = known.about
+        if plan.takes_doubles and len(body) >= MANY_BYTES:
+            found = _rows_in([body], known)
+            if found is not None:
+                return plan.form, *plan.cells_of(found[0], index)
+        rows = known.list_in(body)
+        if type(rows) is not list or set(map(type, rows)) != {list}:
+            return None
+        return plan.form, *plan.cells_of(rows, index)
+
+    def decode_together(self, bodies: Sequence[Any]) -> tuple[Decoded, list[int]] | None:
+        """Return the tables in ``bodies`` below each other, and how many rows each has.
+
+        ``None`` if they do not differ in their rows alone, or those depend on each other.
+
+        Raises:
+            Odd: they have to be decoded one by one. Any other exception means the same.
+        """
+        known = self._skeletons.around(bodies[0])
+        if known is None:
+            return None
+        plan, index = known.about
+        if index is not None or not plan.is_joinable:
+            return None
+        if plan.takes_doubles:
+            found = _rows_in(bodies, known)
+            if found is not None:
+                cells, count = plan.cells_of(found[0])
+                return decoded(plan.form, cells, count, None), found[1]
+        tables = self._skeletons.lists_in(bodies, known)
+        if tables is None or set(map(type, tables)) != {list}:
+            return None
+        counts = list(map(len, tables))
+        rows = list(chain.from_iterable(tables))
+        if not all(counts) or set(map(type, rows)) != {list}:
+            return None
+        cells, count = plan.cells_of(rows)
+        return decoded(plan.form, cells, count, None), counts
 
     def samples(self) -> list[bytes]:
         """Return a request for each form of table that MLflow takes; none without a signature."""
@@ -213,6 +266,19 @@ class Tables:
         if handed is None or type(handed.data) is not pd.DataFrame:
             return None
         return handed.data
+
+
+def _rows_in(bodies: Sequence[bytes], known: Skeleton) -> tuple[Any, list[int]] | None:
+    """Return the rows of numbers in ``bodies`` as a matrix, and how many each has."""
+    found = json_lists.read_several(bodies, known.prefix, known.suffix)
+    return None if found is None or found[0].ndim != 2 else found
+
+
+def decoded(form: Frames, cells: FrameCells, rows: int, params: Any) -> Decoded:
+    """Return the request of a table; those with the same columns and params may go together."""
+    is_regular = cells.index is None or list(cells.index) == list(range(rows))
+    group = (form, cells.index is None, repr(params)) if is_regular else None
+    return Decoded(form, cells, rows, params, group)
 
 
 def _forms(labels: tuple[str, ...] | None, width: int) -> Iterator[JsonTable]:

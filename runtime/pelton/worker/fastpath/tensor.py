@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pelton.worker.fastpath.cells import KIND_OF_JSON, KINDS, Kind, Odd
-from pelton.worker.fastpath.decoded import Tensors
+from pelton.worker.fastpath.decoded import Decoded, Tensors
 from pelton.worker.fastpath.likeness import same_input
+from pelton.worker.fastpath.skeleton import Skeletons
 from pelton.worker.fastpath.witness import Witness
+from pelton_kernels import json_lists
 
 Array = npt.NDArray[Any]
 
@@ -54,26 +56,54 @@ class Arrays:
         self._names = names
         self._kinds = [_kind(spec.dtype) for spec in specs]
         self._checked: dict[tuple[str, str], bool] = {}
+        self._skeletons = Skeletons()
 
     @property
     def takes_floats(self) -> bool:
         """Whether the input is one array of floats."""
         return len(self._kinds) == 1 and self._kinds[0] is not None and self._kinds[0].is_float
 
-    def decode(self, key: str, value: Any, body: Any) -> tuple[Tensors, list[Array], int]:
+    def decode(
+        self, key: str, value: Any, body: Any, *, learns: bool
+    ) -> tuple[Tensors, list[Array], int]:
         """Return form, cells and rows of the tensors ``value``, which stands under ``key``.
+
+        Args:
+            key: where they stand.
+            value: of any type.
+            body: the request.
+            learns: what stands around a list of floats is worth remembering; nothing is beside it.
 
         Raises:
             Odd: MLflow must be asked. Any other exception means the same.
         """
-        del body
         shape = _shape(value, bool(self._names))
         known = (key, shape)
         if known not in self._checked:
             self._checked[known] = self._check(key, shape)
         if not self._checked[known]:
             raise Odd("a form that MLflow refuses")
-        return self._read(shape, value)
+        found = self._read(shape, value)
+        if learns and shape == "bare" and self.takes_floats:
+            self._skeletons.learn(body, f'"{key}"'.encode(), {key: None}, None)
+        return found
+
+    def decode_together(self, bodies: Sequence[Any]) -> tuple[Decoded, list[int]] | None:
+        """Return the tensors in ``bodies`` one after the other, and how many rows each has.
+
+        ``None`` if they do not differ in one list of floats alone, or its length is not free.
+
+        Raises:
+            Odd: they have to be decoded one by one. Any other exception means the same.
+        """
+        known = self._skeletons.around(bodies[0])
+        if known is None or self._specs[0].shape[0] != -1:
+            return None
+        found = json_lists.read_several(bodies, known.prefix, known.suffix)
+        if found is None:
+            return None
+        array = _array(self._kinds[0], self._specs[0], found[0])
+        return decoded(self._form, [array], len(array), None), found[1]
 
     def _read(self, shape: str, value: Any) -> tuple[Tensors, list[Array], int]:
         if shape == "named":
@@ -143,6 +173,17 @@ class Arrays:
                 dict(zip(self._names, row, strict=True)) for row in zip(*tensors, strict=False)
             ]
         return json.dumps({key: value}).encode()
+
+
+def decoded(form: Tensors, arrays: list[Any], rows: int, params: Any) -> Decoded:
+    """Return the request of tensors; those of one shape and with the same params may go together.
+
+    They may not if their rows are not along axis 0 of each.
+    """
+    is_aligned = {len(array) for array in arrays} == {rows}
+    shapes = tuple((array.dtype.str, array.shape[1:]) for array in arrays)
+    group = (form.names, shapes, repr(params)) if is_aligned else None
+    return Decoded(form, arrays, rows, params, group)
 
 
 def untyped(value: Any) -> tuple[Tensors, list[Array], int]:

@@ -6,10 +6,20 @@ import json
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.worker.fastpath.models import JSON, Echo, columns, compiled, mlflow_answer, pyfunc
+from mlflow.types.schema import Schema
+from tests.unit.worker.fastpath.models import (
+    JSON,
+    Echo,
+    columns,
+    compiled,
+    mlflow_answer,
+    pyfunc,
+    tensor,
+)
 
 from pelton.worker.fastpath import FastPath
 from pelton.worker.fastpath import skeleton as skeletons
@@ -95,10 +105,8 @@ USUAL_ROWS = st.sampled_from(["[[1.5, 2.5]]", "[[3.5, 4.5], [5.5, 6.5]]", "[[7, 
 def decoded_alike(fast: FastPath, bodies: list[bytes]) -> bool:
     """Whether ``bodies`` are decoded together at all; if so, as they are one by one."""
     with patch.object(json_lists, "_library", None):
-        as_one_document = decoded_together(fast, bodies)
-    by_kernel = decoded_together(fast, bodies)
-    assert as_one_document or not by_kernel
-    return by_kernel
+        decoded_together(fast, bodies)
+    return decoded_together(fast, bodies)
 
 
 def decoded_together(fast: FastPath, bodies: list[bytes]) -> bool:
@@ -172,6 +180,64 @@ def test_usual_ones_are_decoded_together(rows: list[str]) -> None:
     assert decoded_alike(fast, [split(data) for data in rows])
 
 
+def nested(shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
+    """Lists of that shape, of floats and integers, now and then of something else."""
+    cell = st.floats(-9, 9, width=32) | st.integers(-9, 9) | st.floats(-1e30, 1e30)
+    value: st.SearchStrategy[Any] = cell | st.sampled_from([None, True, "1", 2**53 + 1, [1.5]])
+    value = st.one_of(*[cell] * 9, value)
+    for length in reversed(shape):
+        value = st.lists(value, min_size=length, max_size=length)
+    return value
+
+
+TENSORS = {
+    (dtype, shape): compiled(pyfunc(Echo(), Schema([tensor(dtype, shape, name)])))
+    for dtype, shape, name in [
+        ("float32", (-1, 3), None),
+        ("float64", (-1,), None),
+        ("float16", (-1, 2, 2), None),
+        ("float64", (-1, 3), "named"),
+        ("float32", (-1, -1), None),
+        ("float32", (2, 3), None),
+        ("int64", (-1, 3), None),
+    ]
+}
+
+
+@given(known=st.sampled_from(sorted(TENSORS, key=str)), data=st.data())
+def test_tensors_together_are_as_apart(known: Any, data: st.DataObject) -> None:
+    fast, shape = TENSORS[known], known[1]
+    key = data.draw(st.sampled_from(["inputs", "instances"]))
+    usual = nested(tuple(2 if length == -1 else length for length in shape))
+    rows = nested((3, *(2 if length == -1 else length for length in shape[1:])))
+    other = nested((1, 4))
+    bodies = [
+        json.dumps({key: value}).encode()
+        for value in data.draw(st.lists(usual | rows | other, min_size=2, max_size=5))
+    ]
+    read(fast, bodies[0])
+    decoded_alike(fast, bodies)
+
+
+@pytest.mark.parametrize("known", sorted(TENSORS, key=str))
+def test_usual_tensors_are_decoded_together(known: Any) -> None:
+    fast, (dtype, shape) = TENSORS[known], known
+    lengths = [2 if length == -1 else length for length in shape]
+    values = [np.random.default_rng(seed).normal(size=lengths) for seed in range(3)]
+    bodies = [json.dumps({"inputs": value.tolist()}).encode() for value in values]
+    read(fast, bodies[0])
+    assert decoded_alike(fast, bodies) == (shape[0] == -1 and dtype.startswith("float"))
+
+
+def test_rows_of_floats_together_are_read_without_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
+    if json_lists._library is None:
+        pytest.skip("the kernel could not be compiled")
+    fast = compiled(MODEL)
+    read(fast, USUAL.encode())
+    monkeypatch.setattr(skeletons, "parse", None)
+    assert fast.decode_together([USUAL.encode()] * 3, [JSON] * 3) is not None
+
+
 @pytest.mark.parametrize(
     "rows",
     [
@@ -200,7 +266,7 @@ def test_who_knows_the_mark_could_forge_so_it_is_another_each_time() -> None:
     one, other = (compiled(MODEL) for _ in range(2))
     assert one._tables is not None
     assert other._tables is not None
-    assert one._tables.skeletons._mark != other._tables.skeletons._mark
+    assert one._tables._skeletons._mark != other._tables._skeletons._mark
 
 
 def test_only_the_rows_of_the_next_one_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +298,7 @@ def test_an_index_goes_with_its_rows() -> None:
 def test_something_new_around_the_rows_each_time_is_not_remembered_for_ever() -> None:
     fast = compiled(MODEL)
     assert fast._tables is not None
-    known = fast._tables.skeletons
+    known = fast._tables._skeletons
     for number in range(100):
         body = split("[[1.5, 2.5]]", before=f'"index": [{number}], ')
         assert tuple(read(fast, body)) == mlflow_answer(MODEL, body)
