@@ -1,6 +1,6 @@
 """One caller on the 4-column scikit-learn model: `mlflow models serve` and pelton side by side.
 
-Of pelton's latency, what is not the model's predict is shown apart: each request's own, sampled.
+pelton with and without a core of its own for the front end. Of pelton's latency, what is not the model's predict is shown apart: each request's own, sampled.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pelton.bench.load import Load
 from pelton.bench.request import Mix
 from pelton.bench.tally import Tally
 
-NAMES = ("mlflow", "pelton")
+_NAMES = ("mlflow", "pelton", "pelton-apart")
 
 
 def main(argv: list[str]) -> int:
@@ -39,23 +39,22 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path)
     parsed = parser.parse_args(argv)
     ensure(parsed.scenario)
+    known, scenario = servers(), SCENARIOS[parsed.scenario]
+    names = [name for name in _NAMES if known[name].serves(scenario)]
     cores = Cores.divide("shared")
     cores.pin_generator()
-    rounds, _ = loop_run(lambda stop: _measure(parsed, cores, stop))
+    rounds, _ = loop_run(lambda stop: _measure(parsed, names, cores, stop))
     result = {"machine": machine.describe(PACKAGES), "cores": str(cores), "rounds": rounds}
     if parsed.out:
         parsed.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(
-        f"{SCENARIOS[parsed.scenario].about}, one caller, "
-        f"{parsed.rounds} alternating rounds; {cores}"
-    )
-    print(f"{'':<8} {'p50 ms':>18} {'p99 ms':>18} {'requests/s':>11} {'wrong or failed':>16}")
-    for name in NAMES:
+    print(f"{scenario.about}, one caller, {parsed.rounds} alternating rounds; {cores}")
+    print(f"{'':<12} {'p50 ms':>18} {'p99 ms':>18} {'requests/s':>11} {'wrong or failed':>16}")
+    for name in names:
         mine = [r for r in rounds if r["server"] == name]
         if not mine:
             continue
         print(
-            f"{name:<8} {_spread(mine, 'p50_ms'):>18} {_spread(mine, 'p99_ms'):>18} "
+            f"{name:<12} {_spread(mine, 'p50_ms'):>18} {_spread(mine, 'p99_ms'):>18} "
             f"{median(r['per_s'] for r in mine):>11,.0f} {sum(r['failed'] for r in mine):>16}"
         )
         stages = mine[-1]["stages_ms"]
@@ -68,9 +67,9 @@ def main(argv: list[str]) -> int:
 
 
 async def _measure(
-    parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event
+    parsed: argparse.Namespace, names: list[str], cores: Cores, stop: asyncio.Event
 ) -> list[dict[str, Any]]:
-    """Keep both servers running and take them in turn: an idle one costs nothing."""
+    """Keep the servers running and take them in turn: an idle one costs nothing."""
     scenario = SCENARIOS[parsed.scenario]
     known = servers()
     children: list[Child] = []
@@ -78,7 +77,7 @@ async def _measure(
     try:
         async with asyncio.TaskGroup() as tasks:
             loads = {}
-            for name in NAMES:
+            for name in names:
                 port = free_port()
                 launch = known[name].launch(model_path(scenario.model), port, scenario)
                 child = Child(
@@ -105,7 +104,7 @@ async def _measure(
                 )
                 await loads[name].run_closed(1, 2.0, Tally())
             for number in range(parsed.rounds):
-                for name in NAMES if number % 2 else tuple(reversed(NAMES)):
+                for name in names if number % 2 else reversed(names):
                     if stop.is_set():
                         break
                     calibration_ms = machine.calibrate_ms()

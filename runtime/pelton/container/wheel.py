@@ -1,7 +1,8 @@
 """A wheel of the pelton that is running, wherever it was installed from.
 
-A pure-Python wheel is a zip file with three more files in it: that needs no build tool and no
-network. The same sources give the same bytes, so that an image's layer of them is found again.
+A wheel is a zip file with three more files in it: that needs no build tool and no network. The same
+sources give the same bytes, so that an image's layer of them is found again. A kernel that was
+compiled for this machine goes along; where it cannot be loaded, pelton runs without it.
 """
 
 from __future__ import annotations
