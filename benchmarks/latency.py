@@ -1,6 +1,7 @@
 """One caller on the 4-column scikit-learn model: `mlflow models serve` and pelton side by side.
 
-pelton with and without a core of its own for the front end. Of pelton's latency, what is not the model's predict is shown apart: each request's own, sampled.
+pelton with and without a core of its own for the front end. Of its latency, what is not the model's
+predict is shown apart: each request's own, sampled.
 """
 
 from __future__ import annotations
