@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -50,6 +51,7 @@ class CompileKernels(BuildHookInterface[Any]):
                 f"{source.name} could not be compiled, so large requests will be decoded more"
                 f" slowly: {said}"
             )
-            library.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                library.unlink()
             return False
         return True

@@ -28,6 +28,11 @@ _LEAST_POWER, _MOST_POWER = -342, 308  # of ten, as in json_lists.c
 _BYTES_A_NUMBER = 2
 
 
+def is_compiled() -> bool:
+    """Return whether there is a library for this machine; without it nothing is read."""
+    return _library is not None
+
+
 def reference(text: bytes, start: int) -> tuple[Doubles, int]:
     """Return the list that begins at ``text[start]`` and where it ends.
 

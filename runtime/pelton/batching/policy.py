@@ -20,6 +20,8 @@ class BatchLimits:
 
 NO_BATCHING = BatchLimits()
 _WORTH = 0.25
+_FEW = 16
+_NEARLY_ALL = 16.0
 _PATIENCE = 4.0
 _COMPUTES = 0.4
 _SPARE = 0.4  # of a core: a front end that uses less of one leaves it to a batch
@@ -79,16 +81,19 @@ def share(waiting: int, fixed_s: float, each_s: float, free: int) -> int:
     """Return how many of the ``waiting`` requests a batch should take at most.
 
     All: a batch costs less than two of half its size. Only where the requests cost more than the
-    batch does, other idle slots that have a core get as many each.
+    batch does, other idle slots that have a core get as many each. And where they cost nearly all
+    and are many, half: it saves little, and nobody has an answer before all of it is through.
 
     Args:
         waiting: how many wait.
         fixed_s, each_s: a batch of n takes ``fixed_s + n * each_s`` seconds.
         free: idle slots that may run at the same time, this one among them.
     """
-    if free < 2 or waiting * each_s <= fixed_s:
-        return waiting
-    return -(-waiting // free)
+    requests_s = waiting * each_s
+    parts = 1 if requests_s <= fixed_s else max(1, free)
+    if waiting >= _FEW and requests_s > _NEARLY_ALL * fixed_s:
+        parts = max(parts, 2)
+    return -(-waiting // parts)
 
 
 def fair(population: int, lanes: int, at_once: int) -> int:

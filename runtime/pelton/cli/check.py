@@ -8,6 +8,12 @@ from pelton.cli.options import add_settings, resolve_settings
 from pelton.notation import show
 from pelton.settings import options
 
+_COMPILED = "compiled"
+_MISSING = (
+    "not compiled, so large requests are decoded more slowly; put a C compiler (cc) on this machine"
+    " and install pelton again"
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``check``: those of ``serve``."""
@@ -30,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from pelton import platform
     from pelton.supervisor.revision import slot_bytes, slot_plan
     from pelton.tiers import GB
+    from pelton_kernels import json_lists
 
     entity = resolved.settings.entity
     plan = slot_plan(entity)
@@ -37,5 +44,6 @@ def run(args: argparse.Namespace) -> int:
         f"\nThis machine: {platform.usable_cores()} usable cores,"
         f" {platform.memory_limit_bytes() / GB:.3g} GB of memory."
         f"\nSlots: {plan.slots} of {slot_bytes(entity) / GB:.3g} GB each ({plan.reason})."
+        f"\nKernel for lists of numbers: {_COMPILED if json_lists.is_compiled() else _MISSING}."
     )
     return 0

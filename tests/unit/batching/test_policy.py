@@ -12,8 +12,8 @@ SECONDS = st.floats(0.0, 1.0)
 
 
 def test_a_slot_that_has_the_cores_to_itself_takes_all() -> None:
-    assert share(100, fixed_s=0.001, each_s=0.1, free=1) == 100
-    assert share(100, fixed_s=0.001, each_s=0.1, free=0) == 100
+    assert share(100, fixed_s=0.01, each_s=0.001, free=1) == 100
+    assert share(100, fixed_s=0.01, each_s=0.001, free=0) == 100
 
 
 def test_requests_that_cost_little_are_one_batch_whoever_is_idle() -> None:
@@ -26,11 +26,18 @@ def test_requests_that_cost_much_are_divided_among_the_idle() -> None:
     assert share(2, fixed_s=0.001, each_s=0.01, free=4) == 1
 
 
+def test_a_batch_that_saves_little_takes_half() -> None:
+    assert share(100, fixed_s=0.001, each_s=0.1, free=1) == 50
+    assert share(101, fixed_s=0.0, each_s=0.1, free=1) == 51
+    assert share(8, fixed_s=0.0, each_s=0.1, free=1) == 8, "few are never split"
+    assert share(100, fixed_s=0.0, each_s=0.0, free=1) == 100, "nothing has been seen yet"
+
+
 @given(WAITING, SECONDS, SECONDS, st.integers(-2, 9))
 def test_the_idle_together_take_all(waiting: int, fixed: float, each: float, free: int) -> None:
     taken = share(waiting, fixed, each, free)
     assert 1 <= taken <= waiting
-    assert max(1, free) * taken >= waiting
+    assert max(2, free) * taken >= waiting
 
 
 def test_no_request_waits_for_company_that_saves_little() -> None:

@@ -8,6 +8,7 @@ import pytest
 from pelton.cli import COMMANDS, main
 from pelton.cli.serve import curl
 from pelton.settings import options
+from pelton_kernels import json_lists
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +41,15 @@ def test_check_tells_each_setting_and_where_it_came_from(
     assert rows["access_log"] == ["false", "flag", "--access-log"]
     assert "secret" not in told
     assert {option.name for option in options()} <= rows.keys()
+
+
+def test_check_tells_whether_the_kernel_is_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for library, said in ((object(), "numbers: compiled."), (None, "put a C compiler (cc) on")):
+        monkeypatch.setattr(json_lists, "_library", library)
+        assert main(["check"]) == 0
+        assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
