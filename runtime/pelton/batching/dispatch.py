@@ -299,7 +299,8 @@ class Dispatcher:
         """Take a batch from the head of the queue; the late and the gone are left out.
 
         It is closed before one more request would make it too long for the tightest deadline. A
-        request that is much larger than usual goes alone: nobody should wait for its rows.
+        request that is much larger than usual goes alone: nobody should wait for its rows. At most
+        ``most``, and its part where ``free`` idle slots, with the lane's own, may run at a time.
         """
         batch: list[Entry] = []
         size = 0

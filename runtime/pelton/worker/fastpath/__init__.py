@@ -3,7 +3,8 @@
 Everything here answers as ``mlflow.pyfunc.scoring_server.invocations`` of the installed mlflow
 does, byte for byte, or declines, and then the raw bytes go to the oracle.
 
-``compiler`` makes the ``FastPath``. ``document`` parses; ``tabular``, ``tensor`` and ``raw`` decode
+``compiler`` makes the ``FastPath``. ``document`` parses, ``matrix`` what is one list of numbers,
+and ``skeleton`` knows what stands around lists; ``tabular``, ``tensor`` and ``raw`` decode
 (``table``, ``plan``, ``cells`` and ``layout`` are their material, ``witness`` and ``likeness`` what
 they are checked with); ``prediction`` calls the model, ``encoding`` writes the answer, ``batch``
 joins and splits. ``self_check`` and ``batching_proof`` show that all of it holds for a model.
