@@ -133,16 +133,17 @@ def _powers() -> Iterator[int]:
 
 def _load(load: Any) -> Any:
     """Return the library, called by way of ``load``; ``None`` if none fits this machine."""
+    pointer, long, text = ctypes.c_void_p, ctypes.c_long, ctypes.c_char_p
     try:
         library = load(str(_LIBRARY))
-    except OSError:
+        library.set_powers.argtypes = (pointer,)
+        library.read_one.restype = library.read_several.restype = long
+        library.read_one.argtypes = (pointer, long, long, pointer, long, pointer)
+        library.read_several.argtypes = (
+            pointer, pointer, long, text, long, text, long, pointer, long, pointer, pointer,
+        )  # fmt: skip
+    except (OSError, AttributeError):  # of another machine, or another version of pelton
         return None
-    pointer, long, text = ctypes.c_void_p, ctypes.c_long, ctypes.c_char_p
-    library.read_one.restype = library.read_several.restype = long
-    library.read_one.argtypes = (pointer, long, long, pointer, long, pointer)
-    library.read_several.argtypes = (
-        pointer, pointer, long, text, long, text, long, pointer, long, pointer, pointer,
-    )  # fmt: skip
     return library
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import struct
+from decimal import Context, Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -87,15 +88,14 @@ def test_any_number_is_read_as_python_reads_it(digits: str) -> None:
 
 @given(mantissa=st.integers(2**52, 2**53 - 1), power=st.integers(-60, 60), nudge=st.integers(-2, 2))
 def test_near_ties(mantissa: int, power: int, nudge: int) -> None:
-    """As close to the middle of two doubles as 19 digits allow."""
-    middle = (2 * mantissa + 1) * 2 ** max(power, 0) / 2 ** (max(-power, 0) + 1)
-    digits = f"{middle:.18e}"
-    head, exponent = digits.split("e")
-    text = f"{int(head.replace('.', '')) + nudge}e{int(exponent) - 18}"
-    found = read_number(text)
-    assume(found is not None)
+    """As close to the middle of two doubles as 19 digits allow; in the middle, where they do."""
+    with localcontext(Context(prec=200)):
+        middle = Decimal(2 * mantissa + 1) * Decimal(2) ** (power - 1)
+        head, exponent = f"{middle:.18e}".split("e")
+    digits = int(head.replace(".", "")) + nudge
+    found = read_number(f"{digits}e{int(exponent) - 18}")
     assert found is not None
-    assert bits(found) == bits(float(text))
+    assert bits(found) == bits(float(f"{digits}e{int(exponent) - 18}"))
 
 
 _NUMBERS = st.one_of(
@@ -326,6 +326,13 @@ def test_without_the_library_nothing_is_read(monkeypatch: pytest.MonkeyPatch) ->
 
     assert json_lists.read(b"[1]", 0) is None
     assert json_lists.read_several([b"[[1]]"], b"", b"") is None
+
+
+def test_a_library_of_another_version_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(path: str) -> object:
+        return json_lists.ctypes.CDLL(None)  # it has none of the functions
+
+    assert json_lists._load(load) is None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x7fELF of another machine"])

@@ -21,7 +21,7 @@ class BatchLimits:
 NO_BATCHING = BatchLimits()
 _WORTH = 0.25
 _FEW = 16
-_NEARLY_ALL = 16.0
+_NEARLY_ALL = 16.0  # times what a batch costs: what more of them save is a sixteenth
 _PATIENCE = 4.0
 _COMPUTES = 0.4
 _SPARE = 0.4  # of a core: a front end that uses less of one leaves it to a batch
