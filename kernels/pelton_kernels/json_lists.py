@@ -8,6 +8,7 @@ Without it nothing is read, and callers parse by other means.
 from __future__ import annotations
 
 import ctypes
+import functools
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -99,11 +100,12 @@ def read_several(
     count, sizes = len(texts), list(map(len, texts))
     capacity = sum(sizes) // _BYTES_A_NUMBER + 1
     numbers = np.empty(capacity)
-    counts = (ctypes.c_long * count)()
+    pointers, longs = _array_types(count)
+    counts = longs()
     lengths = _Lengths()
     if _library_at_once.read_several(
-        (ctypes.c_char_p * count)(*texts),
-        (ctypes.c_long * count)(*sizes),
+        pointers(*texts),
+        longs(*sizes),
         count,
         prefix,
         len(prefix),
@@ -117,6 +119,12 @@ def read_several(
         return None
     shape = [sum(counts), *(length for length in lengths[1:] if length >= 0)]
     return numbers[: math.prod(shape)].reshape(shape), counts[:]
+
+
+@functools.lru_cache(maxsize=256)
+def _array_types(count: int) -> tuple[Any, Any]:
+    """Return arrays' types for so many texts; ctypes makes one anew once nobody holds it."""
+    return ctypes.c_char_p * count, ctypes.c_long * count
 
 
 def _powers() -> Iterator[int]:
