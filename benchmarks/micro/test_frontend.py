@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -70,7 +70,8 @@ class _FrontEnd:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         served: Any = SimpleNamespace(served_entity_name="iris-1", is_ready=True)
-        dispatcher = Dispatcher(Limits(1000, 2**30), time.monotonic)
+        self.turn: list[Callable[[], None]] = []
+        dispatcher = Dispatcher(Limits(1000, 2**30), time.monotonic, call_soon=self.turn.append)
         metrics = Metrics()
         log = AccessLog(enabled=False, as_json=False)
         desk = Desk(dispatcher, served, metrics, log, timeout_s=120.0, max_payload_bytes=2**24)
@@ -106,6 +107,10 @@ class _FrontEnd:
         assert batch[0].lane is not None
         self._handle.run(batch[0].lane, batch)
 
+    def end_turn(self) -> None:
+        while self.turn:
+            self.turn.pop()()
+
     def cancel(self, batch: Sequence[Entry]) -> None:
         pass
 
@@ -126,6 +131,7 @@ def test_requests_in_and_answers_out(benchmark: BenchmarkFixture) -> None:
         def serve_all() -> None:
             for connection, _ in front.callers:
                 connection.data_received(_REQUEST)
+            front.end_turn()
             while front.worker.written:
                 front.channel.data_received(front.answers())
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from pelton.batching.cost import CostModel
-from pelton.batching.policy import LINGERS, fair, hold_s, linger_s
+from pelton.batching.policy import LINGERS, fair, half, hold_s, linger_s
 from pelton.batching.wheel import CallAt
 from pelton.deadline import Clock
 
@@ -71,12 +71,12 @@ class Company:
     def fair(self, present: int, lanes: int) -> int:
         """Return how many requests a batch should take at most.
 
-        Who was answered may be back, so those who were here lately count as present. Batches that
-        cost little are as large as they come.
+        Who was answered may be back, so those who were here lately count as present.
         """
+        population = max(present, int(self._crowd))
         if not self.may_linger:
-            return sys.maxsize
-        return fair(max(present, int(self._crowd)), lanes, self.at_once)
+            return half(population)
+        return fair(population, lanes, self.at_once)
 
     def lingers(self, waiting: int, expected: int, now: float) -> bool:
         """Whether those ``waiting`` should wait until as many are there as are expected soon."""

@@ -19,6 +19,8 @@ class UsualSize:
 
     def __init__(self) -> None:
         self._log_bytes: float | None = None
+        self.odd_above = math.inf
+        """A body of more bytes is much larger than usual, and not small anyway."""
 
     def observe(self, size: float) -> None:
         """Learn from a batch whose bodies have ``size`` bytes on average."""
@@ -26,12 +28,11 @@ class UsualSize:
         if self._log_bytes is not None:
             log_bytes = _FORGET * self._log_bytes + (1.0 - _FORGET) * log_bytes
         self._log_bytes = log_bytes
+        self.odd_above = max(_SMALL_BYTES, _ODD * math.exp(log_bytes))
 
     def is_odd(self, size: float) -> bool:
-        """Whether a body of ``size`` bytes is much larger than usual, and not small anyway."""
-        if size <= _SMALL_BYTES or self._log_bytes is None:
-            return False
-        return size > _ODD * math.exp(self._log_bytes)
+        """Whether bodies of ``size`` bytes are much larger than usual."""
+        return size > self.odd_above
 
 
 class CostModel:

@@ -16,6 +16,7 @@ from pelton.admission.pace import Pace
 from pelton.batching.company import Company
 from pelton.batching.cost import CostModel, UsualSize
 from pelton.batching.entry import Answer, Entry, Stage
+from pelton.batching.forming import take
 from pelton.batching.lane import Lane, Slot
 from pelton.batching.policy import NO_BATCHING, BatchLimits, share
 from pelton.batching.statistics import QueueStatistics
@@ -62,6 +63,7 @@ class Dispatcher:
         self._queued_bytes = 0
         self._sent = 0  # ahead, and not begun: they count as queued, but nobody can pull them
         self._sent_bytes = 0
+        self._turn_at = 0.0  # 0 between two turns
         self._drained_per_s = 0.0  # 0 is unknown
         self._lanes: dict[Lane, None] = {}
         self._send_ahead_at = math.inf  # the earliest of the lanes'
@@ -115,37 +117,49 @@ class Dispatcher:
         Raises:
             RejectedError: it was not taken.
         """
-        now = self.clock()
+        now = self.turn_at()
         self._check(entry.deadline, now)
         entry.queued_at = now
         self.wheel.add(entry)
-        if self._idle and not self._queued and not self._gathers():
-            lane, _ = self._idle.popitem()
-            lane.start([entry], now)
-            return
-        if len(self._queue) > 2 * self._queued + 64:  # mostly those that have left early
-            self._queue = deque(waiting for waiting in self._queue if not waiting.is_done)
         self._queue.append(entry)
         self._queued += 1
         self._queued_bytes += len(entry.body)
-        self.company.arrived()
-        if self._idle and not self.company.is_holding:
-            return  # what gathers is given to it presently
-        self.look_ahead(now)
-        if self.on_waiting is not None:
-            self.on_waiting()
+        if self._call_soon is None:
+            self._end_turn()
+        elif not self._idle and self.clock() >= self._send_ahead_at:
+            self.look_ahead(self.clock())
 
-    def _gathers(self) -> bool:
-        """Have the idle slots pull once the requests that are arriving have arrived.
+    def turn_at(self) -> float:
+        """Return the instant of what arrives in the present turn of the loop.
 
-        A socket's event handlers run one after the other: whoever is first would make a batch of
-        one and leave the others to wait for it.
+        A turn's requests are given to slots at its end: a socket's event handlers run one after
+        the other, and whoever is first would make a batch of one and leave the others to wait.
         """
-        if self._call_soon is None or next(reversed(self._idle)).limits.requests == 1:
-            return False
-        if not self.company.lingers(1, self.company.last_requests, self.clock()):
-            self._call_soon(self._pull_idle)
-        return True
+        if self._turn_at:
+            return self._turn_at
+        now = self.clock()
+        if self._call_soon is not None:
+            self._turn_at = now
+            self._call_soon(self._end_turn)
+        return now
+
+    def _end_turn(self) -> None:
+        self._turn_at = 0.0
+        if len(self._queue) > 2 * self._queued + 64:  # mostly those that have left early
+            self._queue = deque(waiting for waiting in self._queue if not waiting.is_done)
+        company = self.company
+        company.arrived()
+        if not self._queued:
+            return
+        if self._idle and not company.is_holding:
+            batches = next(reversed(self._idle)).limits.requests > 1
+            now = self.clock()
+            if not (batches and company.lingers(self._queued, company.last_requests, now)):
+                self._pull_idle()
+        if self._queued and (company.is_holding or not self._idle):
+            self.look_ahead(self.clock())
+            if self.on_waiting is not None:
+                self.on_waiting()
 
     def _pull_idle(self, *, hold: bool = True) -> None:
         while self._queued and self._idle:
@@ -296,37 +310,16 @@ class Dispatcher:
         self._sent_bytes -= len(entry.body)
 
     def _form(self, limits: BatchLimits, now: float, most: int, free: int) -> list[Entry]:
-        """Take a batch from the head of the queue; the late and the gone are left out.
-
-        It is closed before one more request would make it too long for the tightest deadline. A
-        request that is much larger than usual goes alone: nobody should wait for its rows. At most
-        ``most``, and its part where ``free`` idle slots, with the lane's own, may run at a time.
-        """
-        batch: list[Entry] = []
-        size = 0
-        fixed_s, each_s = self.cost.fit() or (0.0, 0.0)
-        tightest = math.inf
-        most = min(most, limits.requests, share(self._queued, fixed_s, each_s, free))
-        while self._queue and len(batch) < most:
-            entry = self._queue[0]
-            if entry.is_done:
-                self._queue.popleft()
-                continue
-            if entry.deadline <= now:
-                self._queue.popleft()
-                self._expire(entry)
-                continue
-            size += len(entry.body)
-            tightest = min(tightest, entry.deadline)
-            too_long = now + fixed_s + each_s * (len(batch) + 1) > tightest
-            is_odd = self.sizes.is_odd(len(entry.body))
-            if batch and (size > limits.body_bytes or too_long or is_odd):
-                break
-            self._queue.popleft()
-            self._left(entry)
-            batch.append(entry)
-            if is_odd:
-                break
+        """Take a batch of at most ``most``, which ``free`` idle slots, its own with them, share."""
+        cost = self.cost.fit() or (0.0, 0.0)
+        most = min(most, limits.requests, share(self._queued, *cost, free))
+        batch, size, late = take(
+            self._queue, now, cost, most, limits.body_bytes, self.sizes.odd_above
+        )
+        if batch:
+            self._left(len(batch), size)
+        for entry in late:
+            self._expire(entry)
         return batch
 
     def batch_done(self, requests: int, seconds: float, size: int) -> None:
@@ -340,22 +333,29 @@ class Dispatcher:
     def _measure_pace(self) -> None:
         self._drained_per_s = self.pace.drained_per_s(len(self._lanes)) or 0.0
 
-    def _left(self, entry: Entry) -> None:
-        self._queued -= 1
-        self._queued_bytes -= len(entry.body)
+    def _left(self, requests: int, size: int) -> None:
+        self._queued -= requests
+        self._queued_bytes -= size
         if not self._queued and self.on_drained is not None:
             self.on_drained()
 
     # Endings
 
-    def end(self, entry: Entry, answer: Answer | None, error: PeltonError | None = None) -> None:
+    def end(
+        self,
+        entry: Entry,
+        answer: Answer | None,
+        error: PeltonError | None = None,
+        now: float | None = None,
+    ) -> None:
         """End an entry, wherever it is; the one place where entries end."""
-        if entry.stage is Stage.QUEUED:
-            self._left(entry)
-        elif entry.stage is Stage.SENT:
+        stage = entry.stage
+        if stage is Stage.QUEUED:
+            self._left(1, len(entry.body))
+        elif stage is Stage.SENT:
             self._not_ahead(entry)
         self.wheel.remove(entry)
-        entry.finish(self.clock(), answer, error)
+        entry.finish(now or self.clock(), answer, error)
 
     def _expire(self, entry: Entry) -> None:
         stage = Stage.QUEUED if entry.stage is Stage.SENT else entry.stage

@@ -87,13 +87,13 @@ class Lane:
         """
         dispatcher = self._dispatcher
         now = dispatcher.clock()
-        ended = []
+        ended, running = [], self._running
         for id, answer in answers:
-            entry = self._running.pop(id, None)
+            entry = running.pop(id, None)
             if entry is None:
                 continue
             ended.append((entry, answer))
-            if not self._running:
+            if not running:
                 dispatcher.batch_done(len(self._batch), now - self._started_at, self._bytes)
                 self.busy_s += now - self._started_at
                 self._batch = []
@@ -108,14 +108,15 @@ class Lane:
         is_through = not self._running
         if is_through and self.is_open:
             dispatcher.pull(self, coming=len(ended))
+        done, end = Stage.DONE, dispatcher.end
         for entry, answer in ended:
-            if entry.stage is Stage.DONE:
+            if entry.stage is done:
                 dispatcher.wheel.remove(entry)
             elif answer is None:
                 error = DeadlineExceeded("The request was cancelled.", stage=Stage.RUNNING.value)
-                dispatcher.end(entry, None, error)
+                end(entry, None, error)
             else:
-                dispatcher.end(entry, answer)
+                end(entry, answer, None, now)
         if is_through and not self._running:
             self._notify_idle()
         elif self._earliest <= now:

@@ -21,6 +21,7 @@ class BatchLimits:
 NO_BATCHING = BatchLimits()
 _WORTH = 0.25
 _FEW = 16
+_ENOUGH = 32
 _NEARLY_ALL = 16.0  # times what a batch costs: what more of them save is a sixteenth
 _PATIENCE = 4.0
 _COMPUTES = 0.4
@@ -108,3 +109,16 @@ def fair(population: int, lanes: int, at_once: int) -> int:
         at_once: as many of them are worth running at a time.
     """
     return -(-population // max(1, min(lanes, at_once)))
+
+
+def half(population: int) -> int:
+    """Return how many requests a batch should take at most where batches cost little.
+
+    While some are predicted, others are answered, and ask again: with all in one batch, the slot
+    waits for the front end and then the front end for the slot. Where a half is few, what a batch
+    costs is more than that.
+
+    Args:
+        population: as for ``fair``.
+    """
+    return max(_ENOUGH, -(-population // 2))

@@ -45,11 +45,15 @@ class DeadlineWheel:
         self._heap: list[int] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timer_tick = 0
+        self._last_deadline = 0.0  # those who come together mostly have one
+        self._last_tick = 0
 
     def add(self, entry: Entry) -> None:
         """Watch an entry's deadline."""
-        tick = math.ceil(entry.deadline / TICK_S)
-        entry.tick = tick
+        deadline = entry.deadline
+        if deadline != self._last_deadline:
+            self._last_deadline, self._last_tick = deadline, math.ceil(deadline / TICK_S)
+        tick = entry.tick = self._last_tick
         bucket = self._ticks.get(tick)
         if bucket is None:
             bucket = self._ticks[tick] = set()

@@ -1,7 +1,7 @@
 """One request at the edge, whatever carries it: admission, entry, answer, records.
 
 ``invocations`` (ASGI) is one carrier; every carrier calls ``admit``, reads the body, calls
-``submit``, and sends what ``on_response`` is given.
+``submit``, and sends what ``respond`` is given.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import itertools
 import os
 import string
 import time
-from collections.abc import Callable
 from typing import Final, Protocol
 from urllib.parse import quote
 
@@ -22,6 +21,8 @@ from pelton.errors import ClientDisconnected, PayloadTooLarge, PeltonError
 from pelton.frontend.problems import Response, problem
 from pelton.telemetry.access import Access, AccessLog
 from pelton.telemetry.metrics import Metrics
+
+Buffer = bytes | bytearray | memoryview
 
 
 class Served(Protocol):
@@ -44,20 +45,35 @@ class Served(Protocol):
         """Name of the served entity that answers."""
 
 
-class Exchange:
-    """One request. Owned by the event loop."""
+class Exchange(Entry):
+    """One request at the edge: the entry that it is in the queue, and how it came.
 
-    __slots__ = ("_desk", "_on_response", "bytes_in", "deadline", "entry", "request_id", "started")
+    What carries it derives from this. Owned by the event loop.
+
+    Attributes:
+        came_at: when its head was complete, in seconds on the monotonic clock. Those who come in
+            one turn of the loop have one instant.
+        request_id: the caller's own, or a new one.
+        bytes_in: size of its body, once it is queued.
+        disconnected: the client has gone.
+    """
+
+    __slots__ = ("_desk", "bytes_in", "came_at", "disconnected", "request_id")
 
     def __init__(self, desk: Desk, request_id: str | None) -> None:
-        self._desk = desk
         desk.seen += 1
-        self.started = time.monotonic()
-        self.request_id = request_id or desk.next_request_id()
-        self.deadline = 0.0
+        id = desk.next_id()
+        # The function and not a method: that would be a reference to itself.
+        Entry.__init__(self, id, b"", None, 0.0, Exchange._done)  # type: ignore[arg-type]
+        self._desk = desk
+        self.came_at = desk.dispatcher.turn_at()
+        self.request_id = request_id or f"{desk.prefix}-{id:x}"
         self.bytes_in = 0
-        self.entry: Entry | None = None
-        self._on_response: Callable[[Response], None] | None = None
+        self.disconnected = False
+
+    def respond(self, status: int, head: bytes, body: Buffer, close: bool = False) -> None:
+        """Send the answer (see ``Response``); called once, unless the client goes first."""
+        raise NotImplementedError
 
     def admit(self, content_length: int | None, timeout_header: str | None) -> None:
         """Decide on the headers alone, before the body is read.
@@ -75,7 +91,10 @@ class Exchange:
             PeltonError: the request is refused.
         """
         desk = self._desk
-        self.deadline = deadline_after(desk.timeout_s, timeout_header, self.started)
+        if timeout_header is None:
+            self.deadline = self.came_at + desk.timeout_s
+        else:
+            self.deadline = deadline_after(desk.timeout_s, timeout_header, self.came_at)
         if content_length is not None and content_length > desk.max_payload_bytes:
             raise self.too_large(content_length)
 
@@ -87,84 +106,67 @@ class Exchange:
             f" bytes. Send fewer rows a request, or raise --max-payload."
         )
 
-    def submit(
-        self,
-        body: bytes | bytearray | memoryview,
-        content_type: str | None,
-        on_response: Callable[[Response], None],
-    ) -> None:
-        """Queue the request; ``on_response`` is called once, unless the client goes first.
+    def submit(self, body: Buffer, content_type: str | None) -> None:
+        """Queue the request; ``respond`` is called with its answer.
 
         Raises:
             RejectedError: it was not taken.
         """
         self.bytes_in = len(body)
-        self._on_response = on_response
-        desk = self._desk
-        entry = Entry(desk.next_entry_id(), body, content_type, self.deadline, self._done)
-        desk.dispatcher.submit_nowait(entry)
-        self.entry = entry
+        self.body = body
+        self.content_type = content_type
+        self._desk.dispatcher.submit_nowait(self)
 
-    def disconnected(self) -> None:
-        """The client has gone: what is still queued will not be run."""
-        self._on_response = None
-        if self.entry is not None:
-            self._desk.dispatcher.drop(self.entry)
+    def leave(self) -> None:
+        """The client has gone: if it is still queued it will not be run."""
+        self.disconnected = True
+        if self.queued_at:
+            self._desk.dispatcher.drop(self)
 
     def refuse(self, error: PeltonError) -> Response:
         """Return the answer for an error of ours, and record it."""
         response = problem(error)
-        total_s = time.monotonic() - self.started
-        self._desk.record(self, response.status, error.code.lower(), len(response.body), total_s)
+        now = time.monotonic()
+        desk = self._desk
+        desk.record(self, now, response.status, error.code.lower(), len(response.body))
         common = _COMMON_HEAD % (
             len(response.body),
             self.request_id.encode("latin-1"),
-            total_s * 1000,
-            _header(self._desk.served.served_entity_name),
+            (now - self.came_at) * 1000,
+            _header(desk.served.served_entity_name),
         )
         return response._replace(head=response.head + common)
 
-    def _done(self, entry: Entry) -> None:
-        on_response, self._on_response = self._on_response, None
-        if on_response is None:  # the client has gone
-            code = ClientDisconnected.code.lower()
-            self._desk.record(self, 499, code, 0, time.monotonic() - self.started, entry)
-            return
-        if entry.error is not None:
-            on_response(self.refuse(entry.error))
-            return
-        answer = entry.answer
-        assert answer is not None
-        total_s = entry.done_at - self.started
-        about, body = answer
-        status = about.status
+    def _done(self) -> None:
         desk = self._desk
+        if self.disconnected:
+            desk.record(self, time.monotonic(), 499, ClientDisconnected.code.lower(), 0)
+            return
+        if self.error is not None:
+            self.respond(*self.refuse(self.error))
+            return
+        assert self.answer is not None
+        about, body = self.answer
+        status, size = about.status, len(body)
         desk.record(
-            self, status, "ok" if status < 400 else "model_error", len(body), total_s, entry
+            self, self.done_at, status, "ok" if status < 400 else "model_error", size, about
         )
-        media_type, timing = desk.lines_about(about)
-        head = _ANSWER_HEAD % (
-            media_type,
-            len(body),
-            self.request_id.encode("latin-1"),
-            (entry.started_at - entry.queued_at) * 1000,
-            timing,
-            total_s * 1000,
-            _header(desk.served.served_entity_name),
-        )
-        on_response(Response(status, head, body))
+        queue_s, total_s = self.started_at - self.queued_at, self.done_at - self.came_at
+        before, after = desk.lines_about(about, queue_s, total_s)
+        head = _ANSWER_HEAD % (before, size, self.request_id.encode("latin-1"), after)
+        self.respond(status, head, body)
 
 
 _COMMON_HEAD: Final = (
     b"content-length: %d\r\nx-request-id: %b\r\nserver-timing: total;dur=%.3f\r\n"
     b"served-model-name: %b\r\n"
 )
-_ANSWER_HEAD: Final = (
-    b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n"
-    b"server-timing: queue;dur=%.3f, %b, total;dur=%.3f\r\n"
-    b"served-model-name: %b\r\n"
+_ANSWER_HEAD: Final = b"%b\r\ncontent-length: %d\r\nx-request-id: %b\r\n%b"
+_TYPE: Final = b"content-type: %b"
+_TIMING: Final = (
+    b"server-timing: queue;dur=%.3f, decode;dur=%.3f, predict;dur=%.3f, encode;dur=%.3f,"
+    b' batch;desc="%d", total;dur=%.3f\r\nserved-model-name: %b\r\n'
 )
-_TIMING: Final = b'decode;dur=%.3f, predict;dur=%.3f, encode;dur=%.3f, batch;desc="%d"'
 
 
 @functools.lru_cache(maxsize=64)
@@ -195,6 +197,8 @@ class Desk:
     Attributes:
         seen: requests that have come, whatever became of them.
         set_aside_bytes: memory that waits for the rest of large bodies.
+        prefix: of the ids of requests that brought none: unique over restarts.
+        next_id: returns the next entry's id.
     """
 
     def __init__(
@@ -215,42 +219,50 @@ class Desk:
         self.max_payload_bytes = max_payload_bytes
         self.seen = 0
         self.set_aside_bytes = 0
-        self._ids = itertools.count(1)
-        self._prefix = os.urandom(6).hex()
-        self.next_entry_id = self._ids.__next__
-        self._request_ids = itertools.count(1)
-        self._about = _NO_ANSWER  # the last one, and its lines
+        self.prefix = os.urandom(6).hex()
+        self.next_id = itertools.count(1).__next__
+        # Of the last answer: those who came together and were predicted together have the same.
+        self._about = _NO_ANSWER
+        self._times = 0.0, 0.0
         self._lines = b"", b""
 
-    def next_request_id(self) -> str:
-        """Return an id for a request that brought none: unique over restarts."""
-        return f"{self._prefix}-{next(self._request_ids):x}"
-
-    def lines_about(self, about: About) -> tuple[bytes, bytes]:
-        """Return (media type, timing) for the head of an answer; a batch's answers share them."""
-        if about is not self._about:
-            stages = (about.decode_s * 1000, about.predict_s * 1000, about.encode_s * 1000)
-            self._lines = _latin(about.media_type), _TIMING % (*stages, about.batch_size)
-            self._about = about
+    def lines_about(self, about: About, queue_s: float, total_s: float) -> tuple[bytes, bytes]:
+        """Return lines of an answer's head: those before its own, and those after."""
+        if about is not self._about or (queue_s, total_s) != self._times:
+            self._about, self._times = about, (queue_s, total_s)
+            self._lines = (
+                _TYPE % _latin(about.media_type),
+                _TIMING
+                % (
+                    queue_s * 1000,
+                    about.decode_s * 1000,
+                    about.predict_s * 1000,
+                    about.encode_s * 1000,
+                    about.batch_size,
+                    total_s * 1000,
+                    _header(self.served.served_entity_name),
+                ),
+            )
         return self._lines
 
     def record(
         self,
         exchange: Exchange,
+        now: float,
         status: int,
         outcome: str,
         bytes_out: int,
-        total_s: float,
-        entry: Entry | None = None,
+        about: About | None = None,
     ) -> None:
-        """Count and log one finished request."""
-        about = _NO_ANSWER
-        queue_s = 0.0
-        if entry is not None and entry.answer is not None:
-            about = entry.answer.about
-            queue_s = entry.started_at - entry.queued_at
-            self.metrics.predicted(queue_s, about.predict_s, about.batch_size)
-        self.metrics.answered(status, outcome, about.path, total_s)
+        """Count and log one finished request; ``about`` its answer, if a worker gave one."""
+        total_s = now - exchange.came_at
+        if about is None:
+            self.metrics.answered(now, status, outcome, "none", total_s)
+            queue_s, about = 0.0, _NO_ANSWER
+        else:
+            queue_s = exchange.started_at - exchange.queued_at
+            prediction = queue_s, about.predict_s, about.batch_size
+            self.metrics.answered(now, status, outcome, about.path, total_s, prediction)
         if not self.access_log.enabled:
             return
         self.access_log.add(

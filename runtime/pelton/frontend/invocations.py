@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
 from pelton.errors import BodyTimeout, ClientDisconnected, PeltonError
-from pelton.frontend.exchange import Desk, Exchange
+from pelton.frontend.exchange import Buffer, Desk, Exchange
 from pelton.frontend.problems import Response
 
 Scope = MutableMapping[str, Any]
@@ -37,18 +37,12 @@ class Invocations:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Cancel safety: if cancelled, a queued entry is never run."""
         head = read_head(scope["headers"])
-        exchange = Exchange(self._desk, head.request_id)
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Response] = loop.create_future()
-
-        def on_response(response: Response) -> None:
-            if not answered.done():
-                answered.set_result(response)
-
+        exchange = _AwaitedExchange(self._desk, head.request_id)
+        answered = exchange.answered
         try:
             exchange.admit(head.content_length, head.timeout)
             body = await self._read(exchange, receive)
-            exchange.submit(body, head.content_type, on_response)
+            exchange.submit(body, head.content_type)
         except ClientDisconnected as error:
             exchange.refuse(error)  # recorded; nobody is there to read it
             return
@@ -56,14 +50,14 @@ class Invocations:
             await send_response(send, exchange.refuse(error))
             return
 
-        gone = loop.create_task(_disconnect(receive))
+        gone = asyncio.ensure_future(_disconnect(receive))
         try:
             either: set[asyncio.Future[Any]] = {answered, gone}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             gone.cancel()
             if not answered.done():
-                exchange.disconnected()
+                exchange.leave()
         if answered.done():
             await send_response(send, answered.result())
 
@@ -88,7 +82,7 @@ class Invocations:
         return body
 
     async def _receive_by(self, receive: Receive, exchange: Exchange) -> MutableMapping[str, Any]:
-        until = min(exchange.started + self._body_timeout_s, exchange.deadline)
+        until = min(exchange.came_at + self._body_timeout_s, exchange.deadline)
         try:
             async with asyncio.timeout_at(until):
                 message = await receive()
@@ -97,6 +91,21 @@ class Invocations:
         if message["type"] == "http.disconnect":
             raise ClientDisconnected("The client left before its request was complete.")
         return message
+
+
+class _AwaitedExchange(Exchange):
+    """One that a task waits for."""
+
+    __slots__ = ("answered",)
+
+    def __init__(self, desk: Desk, request_id: str | None) -> None:
+        super().__init__(desk, request_id)
+        loop = asyncio.get_running_loop()
+        self.answered: asyncio.Future[Response] = loop.create_future()
+
+    def respond(self, status: int, head: bytes, body: Buffer, close: bool = False) -> None:
+        if not self.answered.done():
+            self.answered.set_result(Response(status, head, body, close))
 
 
 class Head:

@@ -16,10 +16,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from pelton.errors import BodyTimeout, PeltonError
 from pelton.frontend.direct import DirectBody
-from pelton.frontend.exchange import Desk, Exchange
+from pelton.frontend.exchange import Buffer, Desk, Exchange
 from pelton.frontend.heads import Heads
 from pelton.frontend.invocations import BODY_TIMEOUT, Head, read_head
-from pelton.frontend.problems import Response
 
 if TYPE_CHECKING:
     from pelton.frontend.app import App
@@ -63,7 +62,8 @@ class LaneProtocol(HttpToolsProtocol):
             self.on_response_complete()
             return
         self.server_state.total_requests += 1
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         self._idle_since = self.loop.time()
 
     def close_if_idle(self) -> None:
@@ -102,7 +102,7 @@ class LaneProtocol(HttpToolsProtocol):
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         invocation = Invocation(self, read_head(self.headers), keep_alive)
         self.cycle = invocation  # type: ignore[assignment]
-        invocation.admit(self.expect_100_continue)
+        invocation.decide(self.expect_100_continue)
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come; what is not there yet must not take for ever."""
@@ -111,8 +111,11 @@ class LaneProtocol(HttpToolsProtocol):
         if was_between and (before is None or before.response_complete):
             known = self.heads.find(data)
             if known is not None:
-                self._unset_keepalive_if_required()
-                self._take(*known)
+                if self.timeout_keep_alive_task is not None:
+                    self._unset_keepalive_if_required()
+                head, body = known
+                invocation = self.cycle = Invocation(self, head, True)  # type: ignore[assignment]
+                invocation.take(body)
                 return
         super().data_received(data)
         if self._is_in_head or self._head_bytes:
@@ -126,12 +129,6 @@ class LaneProtocol(HttpToolsProtocol):
                 self._read_directly(cycle)
         elif was_between and cycle is not before and self._is_plain(cycle):
             self.heads.learn(data, cycle.head)
-
-    def _take(self, head: Head, body: bytes) -> None:
-        """Begin and complete a request, to the same end as the parser's callbacks."""
-        invocation = Invocation(self, head, True)
-        self.cycle = invocation  # type: ignore[assignment]
-        invocation.take(body)
 
     def _is_plain(self, invocation: Invocation) -> bool:
         return invocation.keep_alive and not self.expect_100_continue
@@ -206,16 +203,13 @@ class _NoEvent:
         pass
 
 
-class Invocation:
+class Invocation(Exchange):
     """One request on the short way; looks like uvicorn's cycle to the code of the base class."""
 
     __slots__ = (
-        "_body",
-        "_exchange",
         "_protocol",
         "_received",
         "_timer",
-        "disconnected",
         "head",
         "is_complete",
         "keep_alive",
@@ -225,15 +219,13 @@ class Invocation:
     message_event = _NoEvent()
 
     def __init__(self, protocol: LaneProtocol, head: Head, keep_alive: bool) -> None:
+        Exchange.__init__(self, protocol.desk, head.request_id)
         self._protocol = protocol
         self.head = head
-        self._exchange = Exchange(protocol.desk, head.request_id)
-        self._body: bytes | bytearray | memoryview = b""
         self._received = 0
         self._timer: asyncio.TimerHandle | None = None
         self.keep_alive = keep_alive
         self.response_complete = False
-        self.disconnected = False
         self.is_complete = False
 
     @property
@@ -248,19 +240,19 @@ class Invocation:
         """Set the memory aside for all of a body of known length; returns what is to be filled."""
         began, missing = self._received, self.missing_bytes
         body = memoryview(bytearray(began + missing))
-        body[:began] = self._body
-        self._body = body
+        body[:began] = self.body
+        self.body = body
         self._received += missing
         return body[began:]
 
-    def admit(self, expects_continue: bool) -> None:
-        """Decide on the headers alone."""
+    def decide(self, expects_continue: bool) -> None:
+        """Admit it or not, on the headers alone."""
         try:
-            self._exchange.admit(self.head.content_length, self.head.timeout)
+            self.admit(self.head.content_length, self.head.timeout)
         except PeltonError as error:
             if expects_continue:  # whether the body comes now is the client's choice
                 self.keep_alive = False
-            self._respond(self._exchange.refuse(error))
+            self.respond(*self.refuse(error))
             return
         if expects_continue:
             self._protocol.transport.write(_CONTINUE)
@@ -268,26 +260,26 @@ class Invocation:
     def take(self, body: bytes) -> None:
         """Queue a request that is here as a whole."""
         self.is_complete = True
-        exchange, head = self._exchange, self.head
+        head = self.head
         try:
-            exchange.begin(len(body), head.timeout)
-            exchange.submit(body, head.content_type, self._respond)
+            self.begin(len(body), head.timeout)
+            self.submit(body, head.content_type)
         except PeltonError as error:
-            self._respond(exchange.refuse(error))
+            self.respond(*self.refuse(error))
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body; of a refused request it is thrown away."""
         if self.response_complete:
             return
         if not self._received:
-            self._body = body
-        elif isinstance(self._body, bytearray):
-            self._body += body
+            self.body = body
+        elif isinstance(self.body, bytearray):
+            self.body += body
         else:
-            self._body = bytearray(self._body) + body
+            self.body = bytearray(self.body) + body
         self._received += len(body)
         if self._received > self._protocol.desk.max_payload_bytes:
-            self._respond(self._exchange.refuse(self._exchange.too_large(self._received)))
+            self.respond(*self.refuse(self.too_large(self._received)))
 
     def on_complete(self) -> None:
         """The body is whole: queue it."""
@@ -296,34 +288,32 @@ class Invocation:
         if self.response_complete:
             self._close_if_done()
             return
-        body, self._body = self._body, b""
         try:
-            self._exchange.submit(body, self.head.content_type, self._respond)
+            self.submit(self.body, self.head.content_type)
         except PeltonError as error:
-            self._respond(self._exchange.refuse(error))
+            self.respond(*self.refuse(error))
 
     def on_lost(self) -> None:
         """The client has gone: what waits is never run."""
         self._stop_timer()
         if not self.response_complete:
-            self.response_complete = self.disconnected = True
-            self._exchange.disconnected()
+            self.response_complete = True
+            self.leave()
 
     def wait_for_more(self) -> None:
         """Limit the time until the body is whole."""
         if self._timer is not None or self.response_complete:
             return
-        exchange = self._exchange
         loop = self._protocol.loop
-        until = min(exchange.started + self._protocol.body_timeout_s, exchange.deadline)
-        self._timer = loop.call_later(max(0.0, until - exchange.started), self._too_slow)
+        until = min(self.came_at + self._protocol.body_timeout_s, self.deadline)
+        self._timer = loop.call_later(max(0.0, until - self.came_at), self._too_slow)
 
     def _too_slow(self) -> None:
         self._timer = None
         if not self.response_complete:
-            self._respond(self._exchange.refuse(BodyTimeout(BODY_TIMEOUT)))
+            self.respond(*self.refuse(BodyTimeout(BODY_TIMEOUT)))
 
-    def _respond(self, response: Response) -> None:
+    def respond(self, status: int, head: bytes, body: Buffer, close: bool = False) -> None:
         """Write the answer, in one system call where it is small."""
         if self._timer is not None:
             self._stop_timer()
@@ -332,7 +322,6 @@ class Invocation:
         self.response_complete = True
         if transport.is_closing():
             return
-        status, head, body, close = response
         end = b"\r\n"
         if close:
             self.keep_alive = False
@@ -343,10 +332,13 @@ class Invocation:
             transport.writelines([b"".join((first, common, head, end)), body])
         else:
             transport.write(b"".join((first, common, head, end, body)))
-        if self.is_complete:
-            self._close_if_done()
-        else:  # the client is still sending: throw that away for a while
+        if not self.is_complete:  # the client is still sending: throw that away for a while
+            self.body = b""
             self._timer = protocol.loop.call_later(_LINGER_S, transport.close)
+        elif self.keep_alive:
+            protocol.wait_for_next()
+        else:
+            transport.close()
 
     def _close_if_done(self) -> None:
         if self.keep_alive:

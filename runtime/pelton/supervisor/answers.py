@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, cast
 
 from pelton.batching.entry import About, Answer, Entry
 from pelton.batching.lane import Lane
 from pelton.channel import frames
+from pelton.channel.frames import Buffer
 from pelton.channel.messages import ANSWER, PATHS, read_answer
 
+# As `Answer(...)`, which would go through a function in Python.
+_answer: Final = cast(
+    "Callable[[tuple[About, Buffer]], Answer]", functools.partial(tuple.__new__, Answer)
+)
 _CANCELLED = PATHS.index("cancelled")
 
 
@@ -34,8 +41,7 @@ class Answers:
 
     def expect(self, lane: Lane, batch: Sequence[Entry]) -> None:
         """A batch of this lane has been sent."""
-        for entry in batch:
-            self._where[entry.id] = lane
+        self._where.update(dict.fromkeys([entry.id for entry in batch], lane))
 
     def are_due(self, lane: Lane, batch: Sequence[Entry]) -> bool:
         """Whether any of a batch has not been answered."""
@@ -45,33 +51,35 @@ class Answers:
         """Give the answers among frames that came together to their lanes; returns the others."""
         others = []
         by_lane: dict[Lane, list[tuple[int, Answer | None]]] = {}
+        where, parts, last_flag = self._where, self._parts, frames.LAST
+        lane_before: Lane | None = None
+        answers: list[tuple[int, Answer | None]] = []
         for frame in incoming:
             kind, id, meta, body, flags = frame
             if kind != ANSWER:
                 others.append(frame)
                 continue
-            if not flags & frames.LAST:
-                self._parts.setdefault(id, bytearray()).extend(body)
+            if not flags & last_flag:
+                parts.setdefault(id, bytearray()).extend(body)
                 continue
-            if id in self._parts:
-                whole = self._parts.pop(id)
+            if parts and id in parts:
+                whole = parts.pop(id)
                 whole.extend(body)
                 body = whole
-            lane = self._where.pop(id, None)
+            lane = where.pop(id, None)
             if lane is None:
                 continue
+            if lane is not lane_before:
+                lane_before, answers = lane, by_lane.setdefault(lane, [])
             if meta != self._meta:
                 self._meta, self._about = meta, self._read(meta)
             about = self._about
-            answers = by_lane.get(lane)
-            if answers is None:
-                answers = by_lane[lane] = []
             if about is None:
                 answers.append((id, None))
             else:
-                self.count += 1
-                answers.append((id, Answer(about, body)))
+                answers.append((id, _answer((about, body))))
         for lane, answers in by_lane.items():
+            self.count += sum([answer is not None for _, answer in answers])
             lane.answered(answers)
         return others
 

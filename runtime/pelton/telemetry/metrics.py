@@ -24,6 +24,10 @@ _WINDOW_S: Final = 60
 _MAX_NOTES: Final = 256
 
 
+Prediction = tuple[float, float, int]
+_Note = tuple[float, int, str, str, float, Prediction | None]
+
+
 class Histogram:
     """Counts per bucket. ``bounds`` are upper bounds, inclusive; +Inf is implied."""
 
@@ -91,8 +95,8 @@ class LastMinute:
 class Metrics:
     """All counters of a server. Owned by one event loop.
 
-    What is counted for each request is noted in lists, which are added up when they are long, when
-    the second is over, and for a scrape.
+    What is counted for each request is noted in a list, which is added up when it is long, and for
+    a scrape.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -103,50 +107,45 @@ class Metrics:
         self.queue_s = Histogram(SECONDS)
         self.predict_s = Histogram(SECONDS)
         self.batch_requests = Histogram(BATCH_SIZES)
-        self._second = 0
-        self._answers: list[tuple[int, str, str]] = []
-        self._request_s: list[float] = []
-        self._queue_s: list[float] = []
-        self._predict_s: list[float] = []
-        self._batch_requests: list[float] = []
+        self._notes: list[_Note] = []
         self.events: dict[tuple[str, str], int] = {}
         self._collectors: list[Callable[[], Iterable[Metric]]] = []
 
-    def answered(self, status: int, outcome: str, path: str, total_s: float) -> None:
+    def answered(
+        self,
+        now: float,
+        status: int,
+        outcome: str,
+        path: str,
+        total_s: float,
+        prediction: Prediction | None = None,
+    ) -> None:
         """Count an answer that went to a caller.
 
         Args:
+            now: instant of the answer, in seconds on the clock.
             status: HTTP status; 499 where the client had gone.
             outcome: the error's code, or "ok" or "model_error".
             path: "fast", "oracle" or "none".
             total_s: from the request's headers to its answer, in seconds.
+            prediction: how long it waited for a slot and was predicted, in seconds, and with how
+                many, itself among them; ``None`` if it was not.
         """
-        second = int(self._clock())
-        if second != self._second or len(self._answers) >= _MAX_NOTES:
+        self._notes.append((now, status, outcome, path, total_s, prediction))
+        if len(self._notes) >= _MAX_NOTES:
             self._add_up()
-            self._second = second
-        self._answers.append((status, outcome, path))
-        self._request_s.append(total_s)
-
-    def predicted(self, queue_s: float, predict_s: float, batch_requests: int) -> None:
-        """Count a prediction's times."""
-        self._queue_s.append(queue_s)
-        self._predict_s.append(predict_s)
-        self._batch_requests.append(batch_requests)
 
     def _add_up(self) -> None:
-        answers, self._answers = Counter(self._answers), []
-        self.answers += answers
-        for (status, _, _), many in answers.items():
-            self.last_minute.count(self._second, status, many)
-        for histogram, values in (
-            (self.request_s, self._request_s),
-            (self.queue_s, self._queue_s),
-            (self.predict_s, self._predict_s),
-            (self.batch_requests, self._batch_requests),
-        ):
-            histogram.observe(values)
-            values.clear()
+        notes, self._notes = self._notes, []
+        self.answers += Counter([note[1:4] for note in notes])
+        by_second = Counter([(int(note[0]), note[1]) for note in notes])
+        for (second, status), many in sorted(by_second.items()):
+            self.last_minute.count(second, status, many)
+        self.request_s.observe([note[4] for note in notes])
+        predictions = [note[5] for note in notes if note[5] is not None]
+        self.queue_s.observe([queue_s for queue_s, _, _ in predictions])
+        self.predict_s.observe([predict_s for _, predict_s, _ in predictions])
+        self.batch_requests.observe([requests for _, _, requests in predictions])
 
     def event(self, kind: str, name: str) -> None:
         """Count a life-cycle event, such as ("worker", "failed")."""

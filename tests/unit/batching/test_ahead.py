@@ -226,12 +226,59 @@ def test_requests_that_arrive_together_are_one_batch(desk: Desk, soon: Soon) -> 
     assert puppet.ids == [[entry.id for entry in entries]]
 
 
-def test_without_batching_nobody_gathers(desk: Desk, soon: Soon) -> None:
+def test_without_batching_all_who_arrive_together_begin_together(desk: Desk, soon: Soon) -> None:
+    puppets = Puppet(), Puppet(), Puppet()
+    for puppet in puppets:
+        desk.dispatcher.open_lane(puppet)
+    waited: list[int] = []
+    desk.dispatcher.on_waiting = lambda: waited.append(desk.dispatcher.statistics().queued)
+    desk.submit(), desk.submit()
+    soon.run()
+    assert sorted(len(puppet.batches) for puppet in puppets) == [0, 1, 1]
+    assert waited == []
+    desk.submit(), desk.submit()
+    soon.run()
+    assert [len(puppet.batches) for puppet in puppets] == [1, 1, 1]
+    assert waited == [1]
+
+
+def test_who_leaves_in_the_turn_it_came_in_is_never_run(desk: Desk, soon: Soon) -> None:
     puppet = Puppet()
-    desk.dispatcher.open_lane(puppet)
-    desk.submit()
-    assert len(puppet.batches) == 1
-    assert soon.callbacks == []
+    desk.dispatcher.open_lane(puppet, IN_EIGHTS)
+    gone, stays = desk.submit(), desk.submit()
+    desk.dispatcher.drop(gone)
+    soon.run()
+    assert puppet.ids == [[stays.id]]
+    assert desk.ended_ids == [gone.id]
+
+
+def test_those_who_come_in_one_turn_have_one_instant(
+    desk: Desk, soon: Soon, clock: FakeClock
+) -> None:
+    desk.dispatcher.open_lane(Puppet(), IN_EIGHTS)
+    first = desk.submit()
+    clock.advance(0.001)
+    second = desk.submit()
+    soon.run()
+    assert first.queued_at == second.queued_at < first.started_at
+    assert desk.dispatcher.turn_at() == clock()
+
+
+def test_many_callers_of_a_quick_model_are_two_groups(desk: Desk, soon: Soon) -> None:
+    """One is answered and asks again while the other is predicted."""
+    desk.dispatcher = Dispatcher(Limits(1000, 10**6), desk.clock, desk.clock.call_at, soon)
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, BatchLimits(requests=256))
+    teach(desk, 0.0003, 0.00001)
+    for _ in range(128):
+        desk.submit()
+    soon.run()
+    for _ in range(3):
+        answer(lane, puppet.ids[-1])
+        for _ in puppet.ids[-2]:
+            desk.submit()
+        soon.run()
+    assert [len(batch) for batch in puppet.batches] == [64, 64, 64, 64]
 
 
 def three_answered_and_one_waiting(desk: Desk, soon: Soon) -> tuple[Puppet, Entry]:
@@ -252,6 +299,7 @@ def test_slow_batch_waits_for_the_callers_it_has_answered(
     puppet, straggler = three_answered_and_one_waiting(desk, soon)
     assert len(puppet.batches) == 1, "they come back at once"
     back = [desk.submit().id for _ in range(3)]
+    soon.run()
     assert puppet.ids[1:] == [[straggler.id, *back]]
 
 

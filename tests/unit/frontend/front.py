@@ -124,7 +124,8 @@ async def front_end(
     heads: Heads | None = None,
 ) -> AsyncIterator[Front]:
     """Run a front end whose invocations go the given way."""
-    dispatcher = Dispatcher(Limits(queue_limit, 1_000_000), time.monotonic)
+    call_soon = asyncio.get_running_loop().call_soon
+    dispatcher = Dispatcher(Limits(queue_limit, 1_000_000), time.monotonic, call_soon=call_soon)
     served, metrics, log, puppet = FakeServed(), Metrics(), RecordingLog(), Puppet()
     desk = Desk(
         dispatcher, served, metrics, log, timeout_s=timeout_s, max_payload_bytes=max_payload_bytes

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -29,10 +30,11 @@ def _sample(samples: Samples, name: str, **labels: str) -> float:
 
 def test_answers_are_counted_by_outcome() -> None:
     metrics = Metrics()
-    metrics.answered(200, "ok", "fast", 0.004)
-    metrics.answered(200, "ok", "fast", 0.004)
-    metrics.answered(429, "queue_full", "none", 0.001)
-    metrics.answered(500, "worker_crashed", "none", 3.0)
+    now = time.monotonic()
+    metrics.answered(now, 200, "ok", "fast", 0.004)
+    metrics.answered(now, 200, "ok", "fast", 0.004)
+    metrics.answered(now, 429, "queue_full", "none", 0.001)
+    metrics.answered(now, 500, "worker_crashed", "none", 3.0)
     samples = _scrape(metrics)
 
     def requests(status: str, outcome: str, path: str) -> float:
@@ -51,7 +53,7 @@ def test_answers_are_counted_by_outcome() -> None:
 
 def test_databricks_names_are_in_milliseconds() -> None:
     metrics = Metrics()
-    metrics.predicted(queue_s=0.003, predict_s=0.015, batch_requests=3)
+    metrics.answered(time.monotonic(), 200, "ok", "fast", 0.02, (0.003, 0.015, 3))
     samples = _scrape(metrics)
     assert _sample(samples, "model_queue_time_ms_bucket", le="2") == 0
     assert _sample(samples, "model_queue_time_ms_bucket", le="5") == 1
@@ -96,9 +98,9 @@ def test_last_minute_forgets(clock: FakeClock) -> None:
 def test_answers_count_in_the_second_they_were_given(clock: FakeClock) -> None:
     """Whenever they are added up: the scrape comes half a minute later."""
     metrics = Metrics(clock)
-    metrics.answered(200, "ok", "fast", 0.004)
+    metrics.answered(clock(), 200, "ok", "fast", 0.004)
     clock.advance(31.0)
-    metrics.answered(200, "ok", "fast", 0.004)
+    metrics.answered(clock(), 200, "ok", "fast", 0.004)
     assert _sample(_scrape(metrics), "request_count_total") == 2
     clock.advance(30.0)
     assert _sample(_scrape(metrics), "request_count_total") == 1
@@ -109,8 +111,7 @@ def test_no_answer_is_lost_or_counted_twice_between_scrapes(clock: FakeClock) ->
     for many in (1, 255, 256, 257, 1000):
         before = _sample(_scrape(metrics), "pelton_request_seconds_count") if many > 1 else 0.0
         for _ in range(many):
-            metrics.predicted(queue_s=0.003, predict_s=0.015, batch_requests=3)
-            metrics.answered(200, "ok", "fast", 0.004)
+            metrics.answered(clock(), 200, "ok", "fast", 0.004, (0.003, 0.015, 3))
         samples = _scrape(metrics)
         for name in ("pelton_request_seconds", "pelton_queue_seconds", "pelton_batch_requests"):
             assert _sample(samples, f"{name}_count") == before + many
