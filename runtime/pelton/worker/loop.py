@@ -7,12 +7,16 @@ slot is the main thread, because only there can a signal interrupt a blocking ca
 
 from __future__ import annotations
 
+import functools
 import os
 import queue
 import signal
 import threading
+from collections.abc import Callable
+from typing import Final, cast
 
 from pelton.channel import frames
+from pelton.channel.frames import Buffer
 from pelton.channel.messages import REQUEST, Kind, read_request
 from pelton.channel.server import ChannelServer
 from pelton.errors import FrameError
@@ -20,6 +24,11 @@ from pelton.worker.answerer import Answerer, WorkerRequest
 from pelton.worker.slot import Batch, Slot
 
 _AHEAD_BYTES = 1024 * 1024  # some 5 ms of decoding
+# As `WorkerRequest(...)`, which would go through a function in Python.
+_request: Final = cast(
+    "Callable[[tuple[int, Buffer, str | None, float]], WorkerRequest]",
+    functools.partial(tuple.__new__, WorkerRequest),
+)
 
 
 class Loop:
@@ -80,7 +89,7 @@ class Loop:
             for kind, id, meta, body, flags in self._channel:
                 if kind == REQUEST:
                     deadline, content_type = read_request(meta)
-                    requests.append(WorkerRequest(id, body, content_type, deadline))
+                    requests.append(_request((id, body, content_type, deadline)))
                     if flags & frames.LAST:
                         batch = Batch(requests)
                         if self._may_decode_ahead(requests):

@@ -29,7 +29,7 @@ _MAX_TEMPLATES = 64
 
 
 class RowTexts:
-    """Rows of a frame that are JSON already: an output in place of the frame it was split from."""
+    """Rows of an output that are JSON already, in place of the output that they were split from."""
 
     __slots__ = ("texts",)
 
@@ -47,7 +47,7 @@ def encode(output: Any, unwrapped: bool) -> bytes:
     Raises:
         Exception: it is no JSON; MLflow's own encoder fails on it as well, after its own fashion.
     """
-    text = _text(output)
+    text = f"[{', '.join(output.texts)}]" if type(output) is RowTexts else _text(output)
     return (text if unwrapped else f'{{"predictions": {text}}}').encode("ascii")
 
 
@@ -55,10 +55,8 @@ def _text(output: Any) -> str:
     if type(output) is np.ndarray:
         if output.ndim and _is_number(output.dtype):
             return json_numbers.text(output)
-    elif type(output) is RowTexts:
-        return f"[{', '.join(output.texts)}]"
     elif type(output) is pd.DataFrame:
-        texts = row_texts(output)
+        texts = _frame_texts(output)
         if texts is not None:
             return f"[{', '.join(texts)}]"
     elif type(output) is list and len(output) > _SHORT and set(map(type, output)) == {float}:
@@ -73,8 +71,20 @@ def _is_number(dtype: np.dtype[Any]) -> bool:
 _templates: dict[tuple[Any, ...], str] = {}
 
 
-def row_texts(frame: pd.DataFrame) -> list[str] | None:
-    """Return each row of ``frame`` as JSON; ``None`` if only MLflow knows how to."""
+def row_texts(output: Any) -> list[str] | None:
+    """Return each row of ``output`` as JSON; ``None`` if it is to be encoded otherwise.
+
+    Args:
+        output: what predict returned. A frame, or a one-dimensional array of numbers, has rows.
+    """
+    if type(output) is pd.DataFrame:
+        return _frame_texts(output)
+    if type(output) is np.ndarray and output.ndim == 1 and _is_number(output.dtype):
+        return json_numbers.texts(output)
+    return None
+
+
+def _frame_texts(frame: pd.DataFrame) -> list[str] | None:
     labels = frame.columns
     if not labels.is_unique or not frame.shape[1]:
         return None

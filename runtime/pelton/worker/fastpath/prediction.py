@@ -8,11 +8,12 @@ is taken out of the metadata it looks at, as the decoder has done that work.
 from __future__ import annotations
 
 import copy
+import inspect
 import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType, TracebackType
+from types import FrameType, FunctionType, TracebackType
 from typing import Any, NamedTuple
 
 from mlflow.exceptions import MlflowException
@@ -47,6 +48,16 @@ def without_enforcement(model: PyFuncModel) -> PyFuncModel:
     return bare
 
 
+def know_signature(model: PyFuncModel) -> None:
+    """Work out once what MLflow asks at each prediction: the signature of its wrapper's predict.
+
+    It is kept where ``inspect.signature`` looks first. Only functions of mlflow's own are touched.
+    """
+    function = getattr(getattr(model, "_predict_fn", None), "__func__", None)
+    if isinstance(function, FunctionType) and function.__module__.startswith("mlflow."):
+        function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+
+
 class Predictor:
     """Calls one model. As thread-safe as the model is.
 
@@ -55,6 +66,7 @@ class Predictor:
     """
 
     def __init__(self, model: PyFuncModel) -> None:
+        know_signature(model)
         self._model = model
         self._arrays = Arrays(without_enforcement(model))
         self._schema = model.metadata.get_input_schema()

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 from tests.unit.worker.fastpath.models import (
     JSON,
     Calls,
@@ -144,6 +145,7 @@ def by_row(name: str) -> Any:
         "list": lambda data: data["a"].tolist(),
         "tuple": lambda data: tuple(data["a"]),
         "dict": lambda data: {"a": data["a"].to_numpy(), "b": data["b"].tolist()},
+        "dict of series": lambda data: {"a": data["a"], "b": data["b"]},
     }
     return functions[name]
 
@@ -160,6 +162,7 @@ def by_row(name: str) -> Any:
         "list",
         "tuple",
         "dict",
+        "dict of series",
     ],
 )
 def test_every_kind_of_output_is_split_by_rows(name: str) -> None:
@@ -171,6 +174,39 @@ def test_every_kind_of_output_is_split_by_rows(name: str) -> None:
     ]
 
     assert_joins(fast, [decoded(fast, document) for document in documents])
+
+
+class Recalls:
+    """Answers what it was told, for as many rows as it is asked."""
+
+    def __init__(self) -> None:
+        self.rows: Any = None
+
+    def predict(self, data: pd.DataFrame) -> Any:
+        return self.rows[data["a"].to_numpy(dtype=int)]
+
+
+_RECALLS = Recalls()
+_RECALLING = compiled(pyfunc(_RECALLS, columns(a="double")))
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_numbers_are_written_together_as_they_are_apart(data: st.DataObject) -> None:
+    """Few rows a request and many, of every type that is a number."""
+    dtype = data.draw(
+        st.one_of(
+            npst.boolean_dtypes(), npst.integer_dtypes(), npst.floating_dtypes(sizes=(16, 32, 64))
+        )
+    )
+    sizes = data.draw(st.lists(st.integers(1, 40), min_size=2, max_size=5))
+    _RECALLS.rows = data.draw(npst.arrays(dtype, sum(sizes)))
+    ends = np.cumsum(sizes).tolist()
+    requests = [
+        decoded(_RECALLING, {"inputs": {"a": [*range(end - size, end)]}})
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+    assert_joins(_RECALLING, requests)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 from typing import Any
@@ -86,6 +87,25 @@ def test_a_predict_without_params_is_called_without(caplog: pytest.LogCaptureFix
     model = pyfunc(Plain(), columns(a="double"), params(p=1))
     with caplog.at_level(logging.ERROR):
         assert tuple(answer(compiled(model), BODY, JSON) or ()) == mlflow_answer(model, BODY)
+
+
+def test_the_signature_of_mlflows_own_predict_is_worked_out_once() -> None:
+    class Model(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+        def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
+            return [params["p"]] * len(model_input)
+
+    theirs = mlflow.pyfunc.model._PythonModelPyfuncWrapper(Model(), None, None)
+    model = pyfunc(theirs, columns(a="double"), params(p=1))
+    function = type(theirs).predict
+    vars(function).pop("__signature__", None)
+    expected = inspect.signature(theirs.predict)
+
+    fast = compiled(model)
+
+    assert vars(function)["__signature__"] == inspect.signature(function)
+    assert inspect.signature(theirs.predict) == expected
+    assert "__signature__" not in vars(Model.predict)
+    assert tuple(answer(fast, BODY, JSON) or ()) == mlflow_answer(model, BODY)
 
 
 def _value_error(data: Any) -> Any:
