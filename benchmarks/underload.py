@@ -59,7 +59,11 @@ def main(argv: list[str]) -> int:
         f"half of capacity ({median(r['capacity_per_s'] for r in half):,.0f}/s): "
         f"p99 {median(r['p99_ms'] for r in half):.2f} ms, "
         f"all but predict {median(r['added_p99_ms'] for r in half):.2f} ms; "
-        f"predict {median(r['predict_ms'] for r in half):.2f} ms on average"
+        f"predict {median(r['predict_ms'] for r in half):.2f} ms on average; "
+        f"by the server's own account all but predict "
+        f"{median(r['server_added_p99_ms'] for r in half):.2f} ms, and the generator, which shares "
+        f"a core with it, sends up to {median(r['generator_late_p99_ms'] for r in half):.2f} ms "
+        f"late (p99)"
     )
     alone, beside, busy = (median(r["p99_ms"] for r in result[key]) for key in _COMPANY)
     large = sum(r["large"] for r in result["beside"])
@@ -104,6 +108,8 @@ async def _half(
             "capacity_per_s": rate,
             "p99_ms": tally.latency.percentile(99) * 1e3,
             "added_p99_ms": tally.stages.added.percentile(99) * 1e3,
+            "server_added_p99_ms": tally.stages.inside.percentile(99) * 1e3,
+            "generator_late_p99_ms": tally.lateness.percentile(99) * 1e3,
             "predict_ms": tally.stages.stages["predict"].mean_s * 1e3,
         }
     )

@@ -47,18 +47,25 @@ class Stages:
         stages: name -> histogram of its durations.
         batch_sizes: size of the batch that a request was in -> how many requests.
         added: each latency less its own ``predict``: what everything else took.
+        inside: each ``total`` less its own ``predict``: what of that the server knows about.
     """
 
     stages: dict[str, Histogram] = field(default_factory=dict)
     batch_sizes: dict[int, int] = field(default_factory=dict)
     added: Histogram = field(default_factory=Histogram)
+    inside: Histogram = field(default_factory=Histogram)
 
     def record(self, answers: list[tuple[float, bytes]]) -> None:
         """Take in (latency in seconds, raw header value) of a sample of a step's answers."""
         values: dict[str, list[float]] = {}
         added: list[float] = []
+        inside: list[float] = []
         for latency_s, raw in answers:
-            for name, (duration_ms, description) in parse(raw.decode("latin-1")).items():
+            metrics = parse(raw.decode("latin-1"))
+            total_ms, predict_ms = (metrics.get(n, (None,))[0] for n in ("total", "predict"))
+            if total_ms is not None and predict_ms is not None:
+                inside.append(max(0.0, total_ms - predict_ms) / 1e3)
+            for name, (duration_ms, description) in metrics.items():
                 if name in _BATCH_NAMES:
                     self._count_batch(duration_ms, description)
                 elif duration_ms is not None:
@@ -66,6 +73,7 @@ class Stages:
                     if name == "predict":
                         added.append(max(0.0, latency_s - duration_ms / 1e3))
         self.added.record(added)
+        self.inside.record(inside)
         for name, durations in values.items():
             self.stages.setdefault(name, Histogram()).record(durations)
 

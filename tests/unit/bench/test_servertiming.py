@@ -39,3 +39,10 @@ def test_a_batch_without_a_size_is_left_out() -> None:
     headers = [b"batch", b"batch;desc=many", b"batch;desc=0", b"\xff;dur=1"]
     stages.record([(0.1, header) for header in headers])
     assert stages.batch_sizes == {}
+
+
+def test_what_a_server_adds_by_its_own_account() -> None:
+    stages = Stages()
+    stages.record([(0.01, b"predict;dur=2, total;dur=5"), (0.01, b"total;dur=5"), (0.01, b"")])
+    assert stages.inside.total == 1
+    assert stages.inside.mean_s == pytest.approx(0.003)
