@@ -125,6 +125,7 @@ class Exchange(Entry):
 
     def refuse(self, error: PeltonError) -> Response:
         """Return the answer for an error of ours, and record it."""
+        self.body = b""  # the connection may keep this until its next request
         response = problem(error)
         now = time.monotonic()
         desk = self._desk

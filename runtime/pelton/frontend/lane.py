@@ -333,7 +333,6 @@ class Invocation(Exchange):
         else:
             transport.write(b"".join((first, common, head, end, body)))
         if not self.is_complete:  # the client is still sending: throw that away for a while
-            self.body = b""
             self._timer = protocol.loop.call_later(_LINGER_S, transport.close)
         elif self.keep_alive:
             protocol.wait_for_next()

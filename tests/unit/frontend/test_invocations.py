@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from collections.abc import Coroutine
 from itertools import pairwise
@@ -13,6 +14,7 @@ from tests.unit.frontend.front import Front, Way, front_end, read_answer, reques
 
 from pelton.batching.entry import About, Answer
 from pelton.errors import Draining, NotReady, WorkerCrashed, WorkerLost
+from pelton.frontend.exchange import Exchange
 from pelton.frontend.invocations import read_head
 
 pytestmark = [pytest.mark.parametrize("way", ["short", "asgi"]), pytest.mark.timeout(120)]
@@ -232,6 +234,19 @@ def test_bad_timeout_header_is_the_callers_fault(way: Way) -> None:
         async with front_end(way) as front:
             headers = {"x-request-timeout-seconds": "soon"}
             await _refused(front, 400, "INVALID_PARAMETER_VALUE", headers=headers)
+
+    run(scenario())
+
+
+def test_body_of_a_refused_request_is_not_kept(way: Way) -> None:
+    async def scenario() -> None:
+        async with front_end(way, queue_limit=0, with_slot=False) as front:
+            reader, writer = await front.connect()
+            for _ in range(2):  # parsed, then known
+                writer.write(request(b"x" * 900))
+                assert (await read_answer(reader)).status == 429
+                kept = [thing for thing in gc.get_objects() if isinstance(thing, Exchange)]
+                assert all(len(exchange.body) == 0 for exchange in kept)
 
     run(scenario())
 
