@@ -11,6 +11,7 @@ import itertools
 import os
 import string
 import time
+from abc import ABC, abstractmethod
 from typing import Final, Protocol
 from urllib.parse import quote
 
@@ -45,7 +46,7 @@ class Served(Protocol):
         """Name of the served entity that answers."""
 
 
-class Exchange(Entry):
+class Exchange(Entry, ABC):
     """One request at the edge: the entry that it is in the queue, and how it came.
 
     What carries it derives from this. Owned by the event loop.
@@ -71,9 +72,9 @@ class Exchange(Entry):
         self.bytes_in = 0
         self.disconnected = False
 
+    @abstractmethod
     def respond(self, status: int, head: bytes, body: Buffer, close: bool = False) -> None:
         """Send the answer (see ``Response``); called once, unless the client goes first."""
-        raise NotImplementedError
 
     def admit(self, content_length: int | None, timeout_header: str | None) -> None:
         """Decide on the headers alone, before the body is read.
