@@ -17,13 +17,12 @@ from urllib.parse import quote
 
 from pelton.batching.dispatch import Dispatcher
 from pelton.batching.entry import About, Entry
+from pelton.channel.frames import Buffer
 from pelton.deadline import deadline_after
 from pelton.errors import ClientDisconnected, PayloadTooLarge, PeltonError
 from pelton.frontend.problems import Response, problem
 from pelton.telemetry.access import Access, AccessLog
 from pelton.telemetry.metrics import Metrics
-
-Buffer = bytes | bytearray | memoryview
 
 
 class Served(Protocol):

@@ -7,8 +7,9 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
+from pelton.channel.frames import Buffer
 from pelton.errors import BodyTimeout, ClientDisconnected, PeltonError
-from pelton.frontend.exchange import Buffer, Desk, Exchange
+from pelton.frontend.exchange import Desk, Exchange
 from pelton.frontend.problems import Response
 
 Scope = MutableMapping[str, Any]

@@ -14,9 +14,10 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from pelton.channel.frames import Buffer
 from pelton.errors import BodyTimeout, PeltonError
 from pelton.frontend.direct import DirectBody
-from pelton.frontend.exchange import Buffer, Desk, Exchange
+from pelton.frontend.exchange import Desk, Exchange
 from pelton.frontend.heads import Heads
 from pelton.frontend.invocations import BODY_TIMEOUT, Head, read_head
 

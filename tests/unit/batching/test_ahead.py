@@ -264,6 +264,21 @@ def test_those_who_come_in_one_turn_have_one_instant(
     assert desk.dispatcher.turn_at() == clock()
 
 
+def test_what_comes_late_in_a_batch_is_sent_ahead_before_its_turn_ends(
+    desk: Desk, soon: Soon, clock: FakeClock
+) -> None:
+    puppet = Puppet()
+    desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
+    teach(desk, 0.0, 1.1)  # a batch of one: 1.1 s
+    first = desk.submit()
+    soon.run()
+    clock.advance(0.8)
+    second = desk.submit()
+    assert puppet.ids == [[first.id], [second.id]]
+    soon.run()
+    assert puppet.ids == [[first.id], [second.id]]
+
+
 def test_many_callers_of_a_quick_model_are_two_groups(desk: Desk, soon: Soon) -> None:
     """One is answered and asks again while the other is predicted."""
     desk.dispatcher = Dispatcher(Limits(1000, 10**6), desk.clock, desk.clock.call_at, soon)
