@@ -324,10 +324,11 @@ class Dispatcher:
 
     def batch_done(self, requests: int, seconds: float, size: int) -> None:
         """Learn from a batch of ``size`` bytes of bodies; its lane calls it."""
+        if not self.sizes.is_odd(size / requests):  # what usual ones cost is asked for, and waited
+            self.cost.observe(requests, seconds)
         self.sizes.observe(size / requests)
         self.company.answered(requests, self._present())
         self.pace.observe(seconds, requests)
-        self.cost.observe(requests, seconds)
         self._measure_pace()
 
     def _measure_pace(self) -> None:

@@ -402,6 +402,24 @@ def test_nobody_is_held_for_a_slot_that_runs_something_large(
     assert small.stage is Stage.RUNNING
 
 
+def test_what_large_ones_take_is_not_what_usual_ones_cost(
+    desk: Desk, soon: Soon, clock: FakeClock
+) -> None:
+    """Else a quick model would seem to have slow batches, and small requests wait for company."""
+    puppets = Puppet(), Puppet()
+    lanes = [desk.dispatcher.open_lane(puppet, IN_EIGHTS) for puppet in puppets]
+    teach(desk, 0.0, 0.002)
+    for _ in range(8):
+        desk.submit(body=LARGE)
+        soon.run()
+        clock.advance(0.06)
+        for lane, puppet in zip(lanes, puppets, strict=True):
+            if lane.is_busy:
+                answer(lane, puppet.ids[-1])
+    assert not desk.dispatcher.company.may_linger
+    assert desk.dispatcher.cost.fit() == pytest.approx((0.0, 0.002))
+
+
 def test_nobody_is_refused_while_a_slot_is_idle(desk: Desk, soon: Soon, clock: FakeClock) -> None:
     desk.dispatcher = Dispatcher(Limits(1, 10_000), clock, clock.call_at, soon)
     puppets = Puppet(), Puppet()
