@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -57,6 +58,31 @@ def test_the_server_s_own_limit_holds_for_all(faulty_endpoint: ServeFaults) -> N
     assert_problem(endpoint.do("sleep_c", 600), 504, "DEADLINE_EXCEEDED")
     longer = endpoint.do("sleep_c", 600, headers={"X-Request-Timeout-Seconds": "600"})
     assert_problem(longer, 504, "DEADLINE_EXCEEDED")
+
+
+def test_nobody_waits_behind_what_is_stuck(faulty_endpoint: ServeFaults) -> None:
+    """Requests that were sent ahead to its slot are answered by the other one."""
+    endpoint = faulty_endpoint(
+        *("--concurrency", "2", "--batching", "on", "--log-level", "debug", "--timeout", "60")
+    )
+    for _ in range(20):  # has it learn what batches take
+        assert endpoint.do("sleep", 0.2).status_code == 200
+    for attempt in range(1, 21):
+        stuck = endpoint.hold(attempt)
+        begun = time.monotonic()
+        others = [endpoint.do_later("sleep", 0.2)]
+        while time.monotonic() - begun < 0.3:  # ahead late in a batch, as far as anyone knows
+            others.append(endpoint.do_later("none"))
+            time.sleep(0.02)
+
+        assert {other.result(timeout=10).status_code for other in others} == {200}
+        assert not stuck.done()
+
+        endpoint.release(attempt)
+        assert stuck.result().status_code == 200
+        if "batch.returned" in endpoint.log():
+            return
+    pytest.fail("nothing was sent ahead to the slot that is stuck")
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "soon", "nan", ""])

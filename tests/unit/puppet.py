@@ -64,6 +64,7 @@ class Puppet:
         self.batches: list[list[Entry]] = []
         self.cancelled: list[list[int]] = []
         self.dropped: list[int] = []
+        self.recalled: list[list[int]] = []
 
     def run(self, batch: Sequence[Entry]) -> None:
         self.batches.append(list(batch))
@@ -73,6 +74,9 @@ class Puppet:
 
     def drop(self, entry: Entry) -> None:
         self.dropped.append(entry.id)
+
+    def recall(self, batch: Sequence[Entry]) -> None:
+        self.recalled.append([entry.id for entry in batch])
 
     @property
     def ids(self) -> list[list[int]]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from pelton.admission.limits import Limits, Load, refused
 from pelton.admission.pace import Pace
+from pelton.batching.ahead import Ahead
 from pelton.batching.company import Company
 from pelton.batching.cost import CostModel, UsualSize
 from pelton.batching.entry import Answer, Entry, Stage
@@ -61,12 +62,10 @@ class Dispatcher:
         self._queue: deque[Entry] = deque()
         self._queued = 0
         self._queued_bytes = 0
-        self._sent = 0  # ahead, and not begun: they count as queued, but nobody can pull them
-        self._sent_bytes = 0
         self._turn_at = 0.0  # 0 between two turns
         self._drained_per_s = 0.0  # 0 is unknown
         self._lanes: dict[Lane, None] = {}
-        self._send_ahead_at = math.inf  # the earliest of the lanes'
+        self.ahead = Ahead(self._lanes, clock, call_at, self._fair, self._form_ahead)
         # A stack: few busy workers keep their caches warm, and the rest can be retired.
         self._idle: dict[Lane, None] = {}
         self._refuse: Callable[[], PeltonError] | None = None
@@ -93,12 +92,12 @@ class Dispatcher:
         if self._refuse is not None:
             raise self._refuse()
         # The common cases, as `decide` finds them.
-        queued = self._queued + self._sent
+        queued = self._queued + self.ahead.requests
         if len(self._idle) > queued:
             return
         if (
             queued < self._limits.queue_limit
-            and self._queued_bytes + self._sent_bytes < self._limits.queue_limit_bytes
+            and self._queued_bytes + self.ahead.body_bytes < self._limits.queue_limit_bytes
             and queued + 1 <= (self._drained_per_s or math.inf) * (deadline - now)
         ):
             return
@@ -126,7 +125,7 @@ class Dispatcher:
         self._queued_bytes += len(entry.body)
         if self._call_soon is None:
             self._end_turn()
-        elif not self._idle and self.clock() >= self._send_ahead_at:
+        elif not self._idle and self.clock() >= self.ahead.due_at:
             self.look_ahead(self.clock())
 
     def turn_at(self) -> float:
@@ -245,7 +244,7 @@ class Dispatcher:
 
     def _present(self) -> int:
         """Return how many requests wait or run."""
-        return self._queued + self._sent + sum([lane.running for lane in self._lanes])
+        return self._queued + self.ahead.requests + sum([lane.running for lane in self._lanes])
 
     def _fair(self) -> int:
         return self.company.fair(self._present(), len(self._lanes))
@@ -269,45 +268,29 @@ class Dispatcher:
         """How many slots pull."""
         return len(self._lanes)
 
-    def look_ahead_at(self, at: float) -> None:
-        """From ``at`` on, a lane may want a batch ahead."""
-        self._send_ahead_at = min(self._send_ahead_at, at)
-
     def look_ahead(self, now: float) -> None:
         """Give the lanes that will be through soon their next batches."""
-        if not self._queued or now < self._send_ahead_at:
-            return
-        most = self._fair()
-        for lane in self._lanes:
-            if now >= lane.send_ahead_at and lane.wants_ahead(self._queued, most, now):
-                batch = self._form(lane.limits, now, most, 1)
-                if batch:
-                    self._sent += len(batch)
-                    self._sent_bytes += sum([len(entry.body) for entry in batch])
-                    lane.send_ahead(batch)
-        self._send_ahead_at = min([lane.send_ahead_at for lane in self._lanes], default=math.inf)
+        if self._queued and now >= self.ahead.due_at:
+            self.ahead.give(lambda: self._queued, now)
+
+    def _form_ahead(self, lane: Lane, now: float, most: int) -> list[Entry]:
+        return self._form(lane.limits, now, most, 1)
 
     def take_back(self, batch: list[Entry]) -> None:
-        """Queue what was sent ahead to a worker that died: it has not begun."""
-        for entry in reversed(batch):
-            if entry.stage is Stage.SENT:
-                self._not_ahead(entry)
-                entry.stage = Stage.QUEUED
-                entry.lane = None
-                self._queue.appendleft(entry)
-                self._queued += 1
-                self._queued_bytes += len(entry.body)
-        self._pull_idle()
-
-    def begun(self, batch: list[Entry]) -> None:
-        """What was sent ahead runs now."""
+        """Queue what a worker was sent and has not begun: it died, or has given it back."""
         for entry in batch:
+            if entry.stage is Stage.DONE:
+                self.wheel.remove(entry)
+                continue
             if entry.stage is Stage.SENT:
-                self._not_ahead(entry)
-
-    def _not_ahead(self, entry: Entry) -> None:
-        self._sent -= 1
-        self._sent_bytes -= len(entry.body)
+                self.ahead.left(entry)
+            entry.stage = Stage.QUEUED
+            entry.lane = None
+            self._queue.append(entry)
+            self._queued += 1
+            self._queued_bytes += len(entry.body)
+        self._queue = deque(sorted(self._queue, key=lambda entry: (entry.queued_at, entry.id)))
+        self._pull_idle()
 
     def _form(self, limits: BatchLimits, now: float, most: int, free: int) -> list[Entry]:
         """Take a batch of at most ``most``, which ``free`` idle slots, its own with them, share."""
@@ -354,7 +337,7 @@ class Dispatcher:
         if stage is Stage.QUEUED:
             self._left(1, len(entry.body))
         elif stage is Stage.SENT:
-            self._not_ahead(entry)
+            self.ahead.left(entry)
         self.wheel.remove(entry)
         entry.finish(now or self.clock(), answer, error)
 
@@ -381,8 +364,8 @@ class Dispatcher:
     def load(self) -> Load:
         """Return what admission decides on."""
         return Load(
-            queued=self._queued + self._sent,
-            queued_bytes=self._queued_bytes + self._sent_bytes,
+            queued=self._queued + self.ahead.requests,
+            queued_bytes=self._queued_bytes + self.ahead.body_bytes,
             idle_slots=len(self._idle),
             drained_per_s=self._drained_per_s or None,
         )
@@ -390,8 +373,8 @@ class Dispatcher:
     def statistics(self) -> QueueStatistics:
         """Return a snapshot."""
         return QueueStatistics(
-            queued=self._queued + self._sent,
-            queued_bytes=self._queued_bytes + self._sent_bytes,
+            queued=self._queued + self.ahead.requests,
+            queued_bytes=self._queued_bytes + self.ahead.body_bytes,
             running=sum(1 for lane in self._lanes if lane.is_busy),
             lanes=len(self._lanes),
             idle=len(self._idle),

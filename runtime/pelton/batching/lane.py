@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _AHEAD_SHARE = 0.6
 _AT_ONCE = 0.0  # without batching, a batch that waits does not grow
 _LATER_S = 0.0002
+_LATE = 2.0  # times what was expected
+_RECALL_S = 0.02  # what is ahead is not asked for before, however short batches are
 
 
 class Slot(Protocol):
@@ -34,6 +36,9 @@ class Slot(Protocol):
 
     def drop(self, entry: Entry) -> None:
         """Tell the worker not to begin with an entry of the batch that was sent ahead."""
+
+    def recall(self, batch: Sequence[Entry]) -> None:
+        """Ask for the batch that was sent ahead; ``Lane.returned`` is called if it comes back."""
 
 
 class Lane:
@@ -97,12 +102,7 @@ class Lane:
                 dispatcher.batch_done(len(self._batch), now - self._started_at, self._bytes)
                 self.busy_s += now - self._started_at
                 self._batch = []
-                self.send_ahead_at = math.inf
-                if self._ahead:
-                    ahead, self._ahead = self._ahead, []
-                    dispatcher.begun(ahead)
-                    self._run(ahead, now)
-                    self._look_ahead(now)
+                self._go_on(now)
         if not ended:
             return
         is_through = not self._running
@@ -152,6 +152,59 @@ class Lane:
             entry.lane = self
         self._slot.run(batch)
 
+    @property
+    def has_ahead(self) -> bool:
+        """Whether a batch waits in the worker."""
+        return bool(self._ahead)
+
+    def recall_if_late(self, now: float) -> bool:
+        """Ask for what was sent ahead if the present batch takes far longer than was expected.
+
+        Returns whether it has asked.
+        """
+        if not self._is_late(now, _RECALL_S):
+            return False
+        self._slot.recall(self._ahead)
+        return True
+
+    def sent(self, id: int) -> list[Entry]:
+        """Return the batch whose first request is ``id``; none if the slot has no such batch."""
+        for batch in (self._ahead, self._batch if self._running else []):
+            if batch and batch[0].id == id:
+                return batch
+        return []
+
+    def returned(self, batch: list[Entry]) -> None:
+        """The worker has given ``batch`` back: it has not begun it, and will not.
+
+        Its answers to the one before may have come first: then the batch was thought to run.
+        """
+        if batch is self._ahead:
+            self._ahead = []
+        else:
+            self._running.clear()
+            self._batch = []
+            self._go_on(self._dispatcher.clock())
+        self._dispatcher.take_back(batch)
+        if not self._running:
+            if self.is_open:
+                self._dispatcher.pull(self)
+            self._notify_idle()
+
+    def _go_on(self, now: float) -> None:
+        """The present batch is through: what was sent ahead runs now."""
+        self.send_ahead_at = math.inf
+        if self._ahead:
+            ahead, self._ahead = self._ahead, []
+            for entry in ahead:
+                if entry.stage is Stage.SENT:
+                    self._dispatcher.ahead.left(entry)
+            self._run(ahead, now)
+            self._look_ahead(now)
+
+    def _is_late(self, now: float, least_s: float = 0.0) -> bool:
+        return now - self._started_at > max(_LATE * (self.due_at - self._started_at), least_s)
+
     def _look_ahead(self, now: float) -> None:
         if self.send_ahead_at <= now:
             self._dispatcher.look_ahead(now)
@@ -165,7 +218,7 @@ class Lane:
 
         Not if the present one is late: nobody knows then when it will be through.
         """
-        if now > 2 * self.due_at - self._started_at:
+        if self._is_late(now):
             self.send_ahead_at = math.inf
             return False
         least = len(self._batch) / 2
@@ -196,7 +249,7 @@ class Lane:
         if expected_s < math.inf and self._may_send_ahead():
             share = _AT_ONCE if self.limits.requests == 1 else _AHEAD_SHARE
             self.send_ahead_at = now + share * expected_s
-            self._dispatcher.look_ahead_at(self.send_ahead_at)
+            self._dispatcher.ahead.expect(self.send_ahead_at)
         running, done = Stage.RUNNING, Stage.DONE
         for entry in batch:
             self._running[entry.id] = entry

@@ -9,6 +9,8 @@ Server to worker::
              follow each other; the last one has the flag LAST.
     CANCEL   id: the batch's first request. Nobody waits for that batch any more.
     DROP     id: a request of a batch that has not begun. Nobody waits for it any more.
+    RECALL   id: the first request of a batch that waits for the present one. Others could run it;
+             answered by RETURNED, unless it has begun.
     PING     answered by PONG from a thread that runs no user code.
     DRAIN    finish, then exit with status 0.
 
@@ -18,6 +20,7 @@ Worker to server::
     FAILED                      body: JSON {"stage", "message", "traceback"}; the exit follows
     ANSWER                      meta: ``AnswerMeta`` and media type; body: a part of the answer
     PONG                        id: that of the PING
+    RETURNED                    id: that of the RECALL. That batch will not be begun.
     FORKED, EXITED              fork server only; body: JSON
 """
 
@@ -48,6 +51,7 @@ class Kind(IntEnum):
     PING = 5
     DRAIN = 6
     DROP = 7
+    RECALL = 8
     CONNECTED = 17
     LOADED = 18
     WARMED = 19
@@ -56,6 +60,7 @@ class Kind(IntEnum):
     PONG = 22
     FORKED = 23
     EXITED = 24
+    RETURNED = 25
 
 
 # Exit statuses of a worker; a signal means a crash.

@@ -43,13 +43,23 @@ class Answers:
         """A batch of this lane has been sent."""
         self._where.update(dict.fromkeys([entry.id for entry in batch], lane))
 
+    def forget(self, batch: Sequence[Entry]) -> None:
+        """A batch will not be answered: the worker has given it back."""
+        for entry in batch:
+            self._where.pop(entry.id, None)
+
     def are_due(self, lane: Lane, batch: Sequence[Entry]) -> bool:
         """Whether any of a batch has not been answered."""
         return any(self._where.get(entry.id) is lane for entry in batch)
 
-    def take(self, incoming: Iterable[frames.Frame]) -> list[frames.Frame]:
-        """Give the answers among frames that came together to their lanes; returns the others."""
-        others = []
+    def take(
+        self, incoming: Iterable[frames.Frame], report: Callable[[frames.Frame], None]
+    ) -> None:
+        """Give the answers among frames that came together to their lanes, the rest to ``report``.
+
+        The rest first: a lane must hear that a batch has come back before it is given answers to
+        the next one.
+        """
         by_lane: dict[Lane, list[tuple[int, Answer | None]]] = {}
         where, parts, last_flag = self._where, self._parts, frames.LAST
         lane_before: Lane | None = None
@@ -57,7 +67,7 @@ class Answers:
         for frame in incoming:
             kind, id, meta, body, flags = frame
             if kind != ANSWER:
-                others.append(frame)
+                report(frame)
                 continue
             if not flags & last_flag:
                 parts.setdefault(id, bytearray()).extend(body)
@@ -81,7 +91,6 @@ class Answers:
         for lane, answers in by_lane.items():
             self.count += sum([answer is not None for _, answer in answers])
             lane.answered(answers)
-        return others
 
     def _read(self, meta: bytes) -> About | None:
         """Return what an answer says beside its body; ``None``: it was cancelled."""

@@ -210,12 +210,16 @@ class WorkerHandle:
         assert self._channel is not None
         self._channel.send([frames.Frame(Kind.DROP, entry.id)])
 
+    def recall(self, batch: Sequence[Entry]) -> None:
+        """Ask for a batch that was sent ahead; RETURNED comes if it has not begun."""
+        assert self._channel is not None
+        self._channel.send([frames.Frame(Kind.RECALL, batch[0].id)])
+
     # What the worker says
 
     def _on_frames(self, incoming: Sequence[frames.Frame]) -> None:
         self.last_heard = self._dispatcher.clock()
-        for frame in self._answers.take(incoming):
-            self._report(frame)
+        self._answers.take(incoming, self._report)
 
     def _report(self, frame: frames.Frame) -> None:
         if frame.kind == Kind.CONNECTED:
@@ -233,6 +237,13 @@ class WorkerHandle:
                 self.lifecycle.fire(WorkerEvent.WARMED)
                 if not self.ready.done():
                     self.ready.set_result(read_json(frame))
+        elif frame.kind == Kind.RETURNED:
+            for lane in self.lanes:
+                batch = lane.sent(frame.id)
+                if batch:
+                    log.debug("batch.returned %s", kv(worker=self.name, requests=len(batch)))
+                    self._answers.forget(batch)
+                    lane.returned(batch)
         elif frame.kind == Kind.FAILED:
             report = read_json(frame)
             self._failure = failure(report)
@@ -372,3 +383,6 @@ class _Port:
 
     def drop(self, entry: Entry) -> None:
         self._handle.drop(entry)
+
+    def recall(self, batch: Sequence[Entry]) -> None:
+        self._handle.recall(batch)

@@ -46,6 +46,7 @@ class Loop:
         # None ends a slot.
         self._batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._waiting: dict[int, Batch] = {}  # not begun; the key is the batch's id
+        self._taking = threading.Lock()  # a batch is begun or given back, not both
         self._slots = [Slot(channel, answerer) for _ in range(slots)]
 
     def run(self) -> None:
@@ -66,10 +67,22 @@ class Loop:
 
     def _next(self) -> Batch | None:
         """Wait for the batch that a slot is to begin with; ``None`` ends the slot."""
-        batch = self._batches.get()
+        while True:
+            batch = self._batches.get()
+            if batch is None:
+                return None
+            with self._taking:
+                # One that was given back may have come a second time, in other company.
+                if self._waiting.get(batch.id) is batch:
+                    del self._waiting[batch.id]
+                    return batch
+
+    def _give_back(self, batch_id: int) -> None:
+        """Let others run a batch that has not begun."""
+        with self._taking:
+            batch = self._waiting.pop(batch_id, None)
         if batch is not None:
-            del self._waiting[batch.id]
-        return batch
+            self._channel.send([frames.Frame(Kind.RETURNED, batch_id)])
 
     def _drop(self, request_id: int) -> None:
         """Leave a request out of its batch, if that has not begun."""
@@ -107,6 +120,8 @@ class Loop:
                         slot.cancel(id)
                 elif kind == Kind.DROP:
                     self._drop(id)
+                elif kind == Kind.RECALL:
+                    self._give_back(id)
                 elif kind == Kind.DRAIN:
                     for _ in self._slots:
                         self._batches.put(None)

@@ -192,6 +192,149 @@ def test_slots_that_share_a_worker_get_one_batch_at_a_time(desk: Desk, clock: Fa
     assert len(puppet.batches) == 1
 
 
+# What comes back
+
+
+@pytest.fixture
+def stuck(desk: Desk, clock: FakeClock) -> tuple[Lane, Puppet, list[Entry]]:
+    """A slot whose batch takes far longer than the 1.1 s expected, and what was sent ahead to it.
+
+    The first of the entries runs; the others are ahead.
+    """
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
+    teach(desk, 0.0, 1.1)
+    entries = [desk.submit()]
+    clock.advance(0.8)
+    entries += [desk.submit(), desk.submit()]
+    assert [entry.stage for entry in entries] == [Stage.RUNNING, Stage.SENT, Stage.QUEUED]
+    return lane, puppet, entries
+
+
+def test_what_is_ahead_of_a_late_batch_is_asked_for_and_runs_elsewhere(
+    desk: Desk, clock: FakeClock, stuck: tuple[Lane, Puppet, list[Entry]]
+) -> None:
+    lane, puppet, (first, second, third) = stuck
+    other = Puppet()
+    other_lane = desk.dispatcher.open_lane(other, IN_EIGHTS)
+    assert other.ids == [[third.id]], "it came later and runs: the other one is stuck"
+    clock.advance(1.3)  # 2.1 s after the beginning
+    assert puppet.recalled == []
+    clock.advance(0.2)
+    assert puppet.recalled == [[second.id]]
+    assert second.stage is Stage.SENT, "the worker may have begun"
+    lane.returned(lane.sent(second.id))
+    assert second.stage is Stage.QUEUED
+    assert desk.dispatcher.statistics().queued == 1
+    answer(other_lane, [third.id])
+    clock.advance(0.03)
+    assert other.ids[1:] == [[second.id]]
+    answer(other_lane, [second.id])
+    answer(lane, [first.id])
+    assert desk.ended_ids == [third.id, second.id, first.id]
+    assert not lane.is_busy
+    assert min(clock.pending) > clock.now + 1.0, "nothing is watched that is not ahead"
+
+
+def test_what_is_ahead_stays_where_there_is_no_other_slot(
+    desk: Desk, clock: FakeClock, stuck: tuple[Lane, Puppet, list[Entry]]
+) -> None:
+    _, puppet, (_, second, _) = stuck
+    clock.advance(10.0)
+    assert puppet.recalled == []
+    desk.dispatcher.open_lane(Puppet(), IN_EIGHTS)
+    clock.advance(0.02)
+    assert puppet.recalled == [[second.id]]
+    clock.advance(10.0)
+    assert len(puppet.recalled) == 1, "once is enough"
+
+
+def test_short_batch_that_is_a_little_late_keeps_what_is_ahead(
+    desk: Desk, clock: FakeClock
+) -> None:
+    puppet = Puppet()
+    lane = desk.dispatcher.open_lane(puppet, IN_EIGHTS, in_order=True)
+    teach(desk, 0.0, 0.001)
+    first = desk.submit()
+    clock.advance(0.0008)
+    second = desk.submit()
+    desk.dispatcher.open_lane(Puppet())
+    clock.advance(0.018)
+    answer(lane, [first.id])
+    clock.advance(0.03)
+    assert second.stage is Stage.RUNNING
+    assert puppet.recalled == []
+
+
+def test_what_came_back_was_thought_to_run(
+    desk: Desk, clock: FakeClock, stuck: tuple[Lane, Puppet, list[Entry]]
+) -> None:
+    """The answers to the batch before were on their way when the worker gave it back."""
+    lane, puppet, (first, second, third) = stuck
+    answer(lane, [first.id])
+    assert second.stage is Stage.RUNNING
+    clock.advance(0.8)
+    fourth = desk.submit()
+    assert puppet.ids[2:] == [[third.id, fourth.id]], "it is ahead of what is thought to run"
+    lane.returned(lane.sent(second.id))
+    assert [e.stage for e in (second, third, fourth)] == [Stage.QUEUED, *[Stage.RUNNING] * 2]
+    answer(lane, [third.id, fourth.id])
+    clock.advance(0.03)
+    assert puppet.ids[3:] == [[second.id]]
+    answer(lane, [second.id])
+    assert desk.ended_ids == [first.id, third.id, fourth.id, second.id]
+    assert desk.dispatcher.statistics().idle == 1
+
+
+def test_what_came_back_and_was_thought_to_run_leaves_the_slot_idle(
+    desk: Desk, stuck: tuple[Lane, Puppet, list[Entry]]
+) -> None:
+    lane, puppet, (first, second, third) = stuck
+    desk.dispatcher.drop(third)
+    answer(lane, [first.id])
+    desk.dispatcher.drop(second)
+    lane.returned(lane.sent(second.id))
+    assert not lane.is_busy
+    assert lane.sent(second.id) == []
+    assert desk.dispatcher.statistics().idle == 1
+    assert len(puppet.batches) == 2
+    assert desk.ended_ids == [third.id, first.id, second.id]
+
+
+def test_closed_slot_is_through_when_the_last_has_come_back(
+    desk: Desk, stuck: tuple[Lane, Puppet, list[Entry]]
+) -> None:
+    lane, _, (first, second, _) = stuck
+    idle: list[bool] = []
+    lane.close(lambda: idle.append(True))
+    answer(lane, [first.id])
+    assert idle == []
+    lane.returned(lane.sent(second.id))
+    assert idle == [True]
+    assert second.stage is Stage.QUEUED
+
+
+def test_what_came_back_keeps_its_place(desk: Desk, clock: FakeClock) -> None:
+    puppets = Puppet(), Puppet()
+    lanes = [desk.dispatcher.open_lane(p, IN_EIGHTS, in_order=True) for p in puppets]
+    teach(desk, 0.0, 1.1)
+    running = [desk.submit(), desk.submit()]
+    clock.advance(0.8)
+    ahead = [desk.submit()]
+    clock.advance(0.001)
+    ahead.append(desk.submit())
+    assert [entry.stage for entry in ahead] == [Stage.SENT, Stage.SENT]
+    clock.advance(2.0)
+    waiting = desk.submit()
+    for lane, puppet in zip(lanes, puppets, strict=True):
+        lane.returned(lane.sent(puppet.recalled[0][0]))
+    last = Puppet()
+    desk.dispatcher.open_lane(last, IN_EIGHTS)
+    assert last.ids == [[entry.id for entry in (*ahead, waiting)][: len(last.ids[0])]]
+    assert desk.ended == []
+    assert all(entry.stage is Stage.RUNNING for entry in running)
+
+
 # Company
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
     consumes,
+    initialize,
     invariant,
     multiple,
     precondition,
@@ -31,13 +34,29 @@ class Worker:
         self.is_closed = self.is_failed = False
         self.idle_calls = 0
         self.batches: list[list[int]] = []
+        self.returning: list[int] = []
+        """The batch that it has given back; the lane has not heard of it."""
+        self._began_before: list[int] | None = None
         self._seen = 0
         self.lane: Lane = desk.dispatcher.open_lane(self.puppet, limits, in_order=in_order)
 
     @property
     def unanswered(self) -> list[int]:
-        """What is left of the batch that runs."""
-        return self.batches[0] if self.batches else []
+        """What is left of the batch that runs, and may be answered now."""
+        batch = self.batches[0] if self.batches else []
+        return [] if self.returning and batch is not self._began_before else batch
+
+    @property
+    def may_give_back(self) -> bool:
+        """Whether it was asked for a batch that it has not begun."""
+        firsts = [batch[0] for batch in self.puppet.recalled]
+        waiting = self.batches[1:]
+        return not self.returning and bool(waiting) and waiting[0][0] in firsts
+
+    def give_back(self) -> None:
+        """It will not begin the batch that waits."""
+        self._began_before = self.batches[0]
+        self.returning = self.batches.pop(1)
 
     def answer(self, id: int) -> None:
         """The puppet answers ``id``."""
@@ -67,6 +86,13 @@ class DispatcherMachine(RuleBasedStateMachine):
 
     # What happens
 
+    @initialize(target=workers, each_s=st.sampled_from([0.0, 0.5]), lanes=st.integers(0, 2))
+    def begin(self, each_s: float, lanes: int) -> object:
+        """Have slots, and have it known what batches cost: else nothing is sent ahead."""
+        for requests in (1, 2, 3) * 4 if each_s else ():
+            self.dispatcher.batch_done(requests, requests * each_s, 20 * requests)
+        return multiple(*[self.open_lane(3, 1000, True) for _ in range(lanes)])
+
     @rule(
         target=workers,
         requests=st.integers(1, 3),
@@ -94,6 +120,20 @@ class DispatcherMachine(RuleBasedStateMachine):
             self.admitted.append(entry)
         self._look()
 
+    @rule(several=st.integers(1, 5))
+    def submit_several_when_a_slot_may_be_sent_more(self, several: int) -> None:
+        due_at = self.dispatcher.ahead.due_at
+        if self.clock.now < due_at < math.inf:
+            self.clock.advance(due_at - self.clock.now)
+        for _ in range(several):
+            self.submit(30.0, 20)
+
+    @precondition(lambda self: any(w.lane.has_ahead for w in self.all_workers))
+    @rule()
+    def a_batch_takes_long(self) -> None:
+        self.clock.advance(4.0)
+        self._look()
+
     @precondition(lambda self: any(w.unanswered for w in self.all_workers))
     @rule(data=st.data(), cancelled=st.booleans())
     def answer(self, data: st.DataObject, cancelled: bool) -> None:
@@ -116,12 +156,29 @@ class DispatcherMachine(RuleBasedStateMachine):
 
     def _fail(self, worker: Worker) -> None:
         worker.is_failed = True
-        ahead = [id for batch in worker.batches[1:] for id in batch]
+        ahead = [e.id for e in self.admitted if e.stage is Stage.SENT and e.lane is worker.lane]
         worker.batches = []
+        worker.returning = []
         ended = self.desk.ended_ids
         self.started = [id for id in self.started if id not in ahead or id in ended]
         worker.lane.fail(WorkerCrashed("gone"))
         assert not set(ahead) & set(self.desk.ended_ids[len(ended) :]), "they had not begun"
+        self._look()
+
+    @precondition(lambda self: any(w.may_give_back for w in self.all_workers))
+    @rule(data=st.data())
+    def give_back(self, data: st.DataObject) -> None:
+        data.draw(st.sampled_from([w for w in self.all_workers if w.may_give_back])).give_back()
+
+    @precondition(lambda self: any(w.returning for w in self.all_workers))
+    @rule(data=st.data())
+    def hear_of_what_came_back(self, data: st.DataObject) -> None:
+        worker = data.draw(st.sampled_from([w for w in self.all_workers if w.returning]))
+        returned, worker.returning = worker.returning, []
+        ended = self.desk.ended_ids
+        self.started = [id for id in self.started if id not in returned or id in ended]
+        worker.lane.returned(worker.lane.sent(returned[0]))
+        assert ended == self.desk.ended_ids, "coming back is no end"
         self._look()
 
     @rule(worker=consumes(workers))
@@ -147,7 +204,7 @@ class DispatcherMachine(RuleBasedStateMachine):
         assert entry.is_done
         self._look()
 
-    @rule(seconds=st.sampled_from([0.0, 0.01, 0.6, 5.0]))
+    @rule(seconds=st.sampled_from([0.0, 0.01, 0.6, 4.0]))
     def time_passes(self, seconds: float) -> None:
         self.clock.advance(seconds)
         self._look()
@@ -219,6 +276,8 @@ class DispatcherMachine(RuleBasedStateMachine):
     @invariant()
     def a_slot_is_busy_while_the_worker_is(self) -> None:
         for worker in self.all_workers:
+            if worker.returning:  # until it hears of it, the lane may think that it runs
+                continue
             assert bool(worker.unanswered) == worker.lane.is_busy
             if worker.is_closed:
                 assert int(not worker.lane.is_busy) == worker.idle_calls
@@ -236,14 +295,30 @@ class DispatcherMachine(RuleBasedStateMachine):
         assert {e.id for e in self.admitted} == set(self.desk.ended_ids)
         assert len(self.admitted) == len(self.desk.ended)
         for worker in self.all_workers:
-            if worker.lane.is_busy:
-                running = worker.puppet.ids[-len(worker.batches)]
+            if worker.lane.is_busy and not worker.returning:
+                left = set(worker.unanswered)
+                running = next(ids for ids in reversed(worker.puppet.ids) if left <= set(ids))
                 assert running in worker.puppet.cancelled
         for entry in self.admitted:
             assert (entry.answer is None) or (entry.error is None)
+
+
+class BusyMachine(DispatcherMachine):
+    """The same with little else than requests and answers: much is sent ahead, and comes back."""
+
+    refuse = reject_queued = close_lane = answer_nonsense = None  # type: ignore[assignment]
+
+    @initialize(target=DispatcherMachine.workers)
+    def begin(self) -> object:  # type: ignore[override]
+        return DispatcherMachine.begin(self, 0.5, 2)
+
+    def submit(self, timeout_s: float, body: int) -> None:
+        DispatcherMachine.submit(self, timeout_s, body)
 
 
 DispatcherMachine.TestCase.settings = settings(
     max_examples=120, stateful_step_count=40, derandomize=True, deadline=None
 )
 TestDispatcher = DispatcherMachine.TestCase
+BusyMachine.TestCase.settings = settings(DispatcherMachine.TestCase.settings, max_examples=400)
+TestBusyDispatcher = BusyMachine.TestCase

@@ -16,7 +16,7 @@ from tests.unit.frontend.front import until
 
 from pelton.admission.limits import Limits
 from pelton.batching.dispatch import Dispatcher
-from pelton.batching.entry import Entry
+from pelton.batching.entry import Entry, Stage
 from pelton.batching.policy import BatchLimits
 from pelton.channel.frames import LAST, Frame, FrameReader, encode
 from pelton.channel.messages import (
@@ -238,6 +238,45 @@ def test_batch_goes_out_as_one_and_is_answered_one_by_one() -> None:
             worker.say(answer_frame(entry.id, AnswerMeta(200, batch_size=3), b""))
         await until(lambda: len(worker.ended) == 3)
         assert not worker.handle.is_busy
+        await worker.exit(0)
+
+    run(scenario())
+
+
+def test_answers_to_the_next_batch_come_with_the_one_that_came_back() -> None:
+    """All in one read: a lane hears of the return before it is given answers to what followed."""
+
+    async def scenario() -> None:
+        worker = PuppetWorker()
+        await worker.serve(BatchLimits(requests=8))
+        lane, dispatcher = worker.handle.lanes[0], worker.dispatcher
+        for requests in (1, 2, 3) * 4:
+            dispatcher.batch_done(requests, requests * 10.0, requests)
+
+        async def send_ahead(size: int) -> Entry:
+            entry = worker.submit(b"x" * size)
+            lane.send_ahead_at = dispatcher.ahead.due_at = 0.0
+            dispatcher.look_ahead(time.monotonic())
+            assert (await worker.hear(Kind.REQUEST)).id == entry.id
+            return entry
+
+        first = worker.submit(b"x")
+        await worker.hear(Kind.REQUEST)
+        second = await send_ahead(2)
+        worker.handle.recall([second])
+        assert (await worker.hear(Kind.RECALL)).id == second.id
+        worker.say(answer_frame(first.id, AnswerMeta(200), b""))
+        await until(lambda: second.stage is Stage.RUNNING)  # or so it seems
+        third = await send_ahead(3)
+
+        frames = [Frame(Kind.RETURNED, second.id), answer_frame(third.id, AnswerMeta(200), b"")]
+        worker.sock.sendall(b"".join(bytes(part) for frame in frames for part in encode(frame)))
+
+        assert (await worker.hear(Kind.REQUEST)).id == second.id
+        worker.say(answer_frame(second.id, AnswerMeta(200), b""))
+        await until(lambda: worker.ended == [first, third, second])
+        assert not worker.handle.is_busy
+        worker.say(Frame(Kind.RETURNED, 77))  # of no batch that it has
         await worker.exit(0)
 
     run(scenario())

@@ -1,6 +1,7 @@
 """Run in a process of its own by ``test_loop``: a worker's loop with one slot and a real channel.
 
-Prints which thread decoded and which answered each request: JSON, by request id.
+Prints which thread decoded and which answered each request: JSON, by request id. And what came of
+the batch that was asked for again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Model:
         self.decoded = threading.Semaphore(0)
         self.ahead: dict[int, str] = {}
         self.given: dict[int, bool] = {}
+        self.answered: list[int] = []
 
     def decode_ahead(self, batch: Sequence[WorkerRequest]) -> Decodings:
         for request in batch:
@@ -43,6 +45,7 @@ class Model:
             if request.id == 1:
                 self.begun.set()
                 self.released.wait()
+            self.answered.append(request.id)
             reply([(request.id, AnswerMeta(200), b"")])
 
 
@@ -50,6 +53,7 @@ def main() -> None:
     ours, theirs = socket.socketpair()
     server, model = ChannelServer(ours), Model()
     pongs: list[int] = []
+    returned: list[int] = []
 
     def ask(*ids: int, size: int = 1) -> None:
         body = b"x" * size
@@ -64,8 +68,14 @@ def main() -> None:
         for _ in range(3):
             model.decoded.acquire()
         ask(5, size=LARGE)
+        ask(6, 7)
+        ask(8)
+        server.send([Frame(Kind.RECALL, id) for id in (6, 1, 77)])  # one begun, one nobody knows
+        ask(6)  # again, in other company
         server.send([Frame(Kind.PING, 9)])
         for frame in server:  # all of it is read while the first request is predicted
+            if frame.kind == Kind.RETURNED:
+                returned.append(frame.id)
             if frame.kind == Kind.PONG:
                 pongs.append(frame.id)
                 break
@@ -74,7 +84,8 @@ def main() -> None:
 
     threading.Thread(target=serve, daemon=True).start()
     Loop(ChannelServer(theirs), model, 1).run()  # type: ignore[arg-type]
-    sys.stdout.write(json.dumps({"ahead": model.ahead, "given": model.given, "pongs": pongs}))
+    seen = {"ahead": model.ahead, "given": model.given, "pongs": pongs, "returned": returned}
+    sys.stdout.write(json.dumps({**seen, "answered": model.answered}))
     sys.stdout.flush()
     os._exit(0)  # before the server's end of the channel is closed, which ends a worker
 
