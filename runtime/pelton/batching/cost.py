@@ -6,6 +6,8 @@ import math
 
 _FORGET = 0.98  # a sample weighs half after 34 batches
 _MIN_SAMPLES = 8
+_MOST = 4.0  # times what was expected: more of one batch says little about others
+_LEAST_S = 0.001
 _ODD = 8.0
 _SMALL_BYTES = 65536
 
@@ -36,7 +38,13 @@ class UsualSize:
 
 
 class CostModel:
-    """Least squares over past batches, older ones weighing less (recursive sums)."""
+    """Least squares over past batches, older ones weighing less (recursive sums).
+
+    A batch that took many times what was expected is learned as one that took four times as long:
+    one request of seconds among many of milliseconds is no reason to expect, and to wait for,
+    batches of a tenth of a second. Where batches have become slower, that is learned all the same,
+    a few batches later.
+    """
 
     def __init__(self) -> None:
         self._samples = 0
@@ -44,6 +52,11 @@ class CostModel:
 
     def observe(self, requests: int, seconds: float) -> None:
         """Learn from a batch that took ``seconds``."""
+        expected_s = self.seconds(requests)
+        if (
+            expected_s is not None
+        ):  # or what batches take on average: that of a small one is a guess
+            seconds = min(seconds, _MOST * max(expected_s, self._t / self._w, _LEAST_S))
         self._samples += 1
         self._w = self._w * _FORGET + 1.0
         self._n = self._n * _FORGET + requests
@@ -73,10 +86,3 @@ class CostModel:
         """Return the expected time of a batch of ``requests``; ``None`` if not known."""
         fitted = self.fit()
         return None if fitted is None else fitted[0] + fitted[1] * requests
-
-    def largest(self, seconds: float) -> int | None:
-        """Return how many requests fit into ``seconds``, at least 1; ``None`` for any number."""
-        fitted = self.fit()
-        if fitted is None or fitted[1] <= 0.0:
-            return None
-        return max(1, int((seconds - fitted[0]) / fitted[1]))

@@ -14,7 +14,6 @@ def test_nothing_is_known_at_first() -> None:
     model.observe(1, 0.1)
 
     assert model.seconds(10) is None
-    assert model.largest(1.0) is None
 
 
 @given(
@@ -36,7 +35,6 @@ def test_batches_of_one_size_promise_nothing_of_larger_ones() -> None:
         model.observe(1, 0.02)
 
     assert model.seconds(10) == pytest.approx(0.2)
-    assert model.largest(0.1) == 5
 
 
 def test_a_model_that_becomes_slower_is_followed() -> None:
@@ -58,7 +56,25 @@ def test_no_history_gives_a_negative_cost(history: list[tuple[int, float]]) -> N
 
     assert fitted is not None
     assert min(fitted) >= 0.0
-    assert (model.largest(1.0) or 1) >= 1
+
+
+def test_one_batch_that_takes_long_changes_little() -> None:
+    model = CostModel()
+    for size in [1, 8, 32] * 20:
+        model.observe(size, 0.001 + 0.0001 * size)
+    model.observe(8, 60.0)
+
+    assert model.seconds(8) == pytest.approx(0.0018, rel=0.25)
+
+
+def test_a_hundred_times_slower_is_learned_in_a_hundred_batches() -> None:
+    model = CostModel()
+    for size in [1, 8, 32] * 20:
+        model.observe(size, 0.001)
+    for size in [1, 8, 32] * 40:
+        model.observe(size, 0.1)
+
+    assert model.seconds(8) == pytest.approx(0.1, rel=0.2)
 
 
 def test_a_few_large_bodies_do_not_become_the_usual() -> None:
