@@ -66,12 +66,17 @@ def main(argv: list[str]) -> int:
         f"late (p99)"
     )
     alone, beside, busy = (median(r["p99_ms"] for r in result[key]) for key in _COMPANY)
+    inside = [median(r["server_p99_ms"] for r in result[key]) for key in _COMPANY]
+    late = [median(r["generator_late_p99_ms"] for r in result[key]) for key in _COMPANY]
     large = sum(r["large"] for r in result["beside"])
     print(
         f"small requests ({_SMALL_PER_S:.0f}/s, 2 slots): p99 {alone:.2f} ms alone, "
         f"{beside:.2f} ms beside one of 16 MB ({beside / alone - 1:+.0%}; "
         f"{large} of those were answered), "
-        f"{busy:.2f} ms beside a process that keeps a core busy ({busy / alone - 1:+.0%})"
+        f"{busy:.2f} ms beside a process that keeps a core busy ({busy / alone - 1:+.0%}); "
+        f"by the server's own account {inside[0]:.2f}, {inside[1]:.2f} and {inside[2]:.2f} ms; "
+        f"the generator, which sends both, sends up to {late[0]:.2f}, {late[1]:.2f} and "
+        f"{late[2]:.2f} ms late (p99)"
     )
     return 0 if not result["failed"] else 1
 
@@ -145,7 +150,14 @@ async def _neighbour(
             with _busy_core(cores) if key == "busy" else contextlib.nullcontext():
                 await asyncio.gather(*runs)
             result["failed"] += tally.sent - tally.good + others.sent - others.good
-            result[key].append({"p99_ms": tally.latency.percentile(99) * 1e3, "large": others.good})
+            result[key].append(
+                {
+                    "p99_ms": tally.latency.percentile(99) * 1e3,
+                    "server_p99_ms": tally.stages.stages["total"].percentile(99) * 1e3,
+                    "generator_late_p99_ms": tally.lateness.percentile(99) * 1e3,
+                    "large": others.good,
+                }
+            )
         load.close()
         large.close()
 

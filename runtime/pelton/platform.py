@@ -278,14 +278,18 @@ def describe_exit(returncode: int) -> str:
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
-_KEPT_BYTES = 32 * 1024 * 1024  # glibc's own upper limit for the second one
+_MAX_MMAP_THRESHOLD = 32 * 1024 * 1024  # more glibc does not take
 
 
-def keep_freed_memory() -> bool:
-    """Have malloc keep up to 32 MB it has freed, rather than give it back and have it zeroed again.
+def keep_freed_memory(kept_bytes: int) -> bool:
+    """Have malloc keep so much that it has freed, rather than give it back and have it zeroed anew.
 
     For a process that works on megabytes all the time: a fault for each page of a new body costs as
-    much as copying it. Who has set malloc's variables keeps them.
+    much as copying it, and in a virtual machine, whose host may have to find the page, up to ten
+    times as much. Who has set malloc's variables keeps them.
+
+    Args:
+        kept_bytes: so many at most.
 
     Returns:
         Whether malloc does; glibc only.
@@ -296,5 +300,7 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    options = (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD)
-    return all(mallopt(option, _KEPT_BYTES) == 1 for option in options)
+    return bool(
+        mallopt(_M_TRIM_THRESHOLD, kept_bytes) == 1
+        and mallopt(_M_MMAP_THRESHOLD, min(kept_bytes, _MAX_MMAP_THRESHOLD)) == 1
+    )

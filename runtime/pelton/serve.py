@@ -44,6 +44,7 @@ EXIT_CONFIG = 2
 EXIT_LOAD_FAILED = 3
 EXIT_WARMUP_FAILED = 4
 _GC_OBJECTS = 50_000  # more than the requests in flight have
+_KEPT_BYTES = 64 * 1024 * 1024  # a few of the largest bodies
 _QUIET_S = 0.2
 _LONGEST_QUIET_S = 1.5
 
@@ -173,11 +174,13 @@ def _settle() -> None:
     """Have the garbage collector leave alone what stays, and look seldom at what goes.
 
     Requests leave no reference cycles, but with more than a few in flight their objects would
-    start a collection at every burst.
+    start a collection at every burst. And have malloc keep memory for the next large body: while
+    its pages were found, everybody else would wait.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GC_OBJECTS, 50, 50)
+    platform.keep_freed_memory(_KEPT_BYTES)
 
 
 async def _shut_down(

@@ -168,7 +168,7 @@ def test_own_core(cores: int) -> None:
 _FAULTS = """
 import resource
 from pelton import platform
-print(platform.keep_freed_memory())
+print(platform.keep_freed_memory(32 << 20))
 for _ in range(4):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     bodies = [bytearray(4 << 20) for _ in range(6)]

@@ -27,6 +27,8 @@ from pelton.worker.loop import Loop
 from pelton.worker.model import LoadedModel
 from pelton.worker.warmup import warm_up
 
+_KEPT_BYTES = 32 * 1024 * 1024
+
 
 def main(argv: list[str]) -> int:
     """Run a worker, or with ``--template`` a fork server; returns the exit status."""
@@ -73,7 +75,7 @@ def serve(channel: ChannelServer, spec: LoadSpec, model: LoadedModel) -> int:
         return EXIT_WARMUP_FAILED
     report["warmup_s"] = time.monotonic() - started
     channel.send([json_frame(Kind.WARMED, report)])
-    platform.keep_freed_memory()  # now, as what loading has freed is not needed again
+    platform.keep_freed_memory(_KEPT_BYTES)  # now, as what loading has freed is not needed again
     Loop(channel, answerer, spec.slots).run()
     return EXIT_DRAINED
 
