@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
 import pytest
 from tests.e2e.endpoint import until
 from tests.faults.conftest import ServeFaults
-from tests.faults.faulty import assert_problem
+from tests.faults.faulty import Faulty, assert_problem
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -30,6 +30,40 @@ def test_what_was_accepted_is_answered(
     assert [answer.result().status_code for answer in (running, *queued)] == [200] * 4
     assert endpoint.until_ended() == 0
     assert endpoint.times_begun("none", 4) == 0
+
+
+def with_one_sent_ahead(endpoint: Faulty, fault: str) -> list[Future[httpx.Response]]:
+    """Have a request running and another at its worker: as far as is known one takes 0.5 s."""
+    for _ in range(9):
+        assert endpoint.do("sleep", 0.5).status_code == 200
+    running = endpoint.hold() if fault == "hold" else endpoint.begin(fault, 600)
+    return [running, endpoint.queue("none", 1)]
+
+
+def test_what_was_sent_ahead_is_answered(faulty_endpoint: ServeFaults) -> None:
+    endpoint = faulty_endpoint("--concurrency", "1")
+    answers = with_one_sent_ahead(endpoint, "hold")
+
+    endpoint.send_signal(signal.SIGTERM)
+    until(lambda: not endpoint.is_ready(), "readiness is off")
+    endpoint.release()
+
+    assert [answer.result().status_code for answer in answers] == [200, 200]
+    assert endpoint.until_ended() == 0
+    assert "drain_timed_out" not in endpoint.log(), "there was nothing to wait for"
+
+
+def test_what_was_sent_ahead_and_cannot_be_answered_is_refused(
+    faulty_endpoint: ServeFaults,
+) -> None:
+    endpoint = faulty_endpoint("--concurrency", "1", "--drain-timeout", "1")
+    answers = with_one_sent_ahead(endpoint, "sleep_gil")
+
+    assert endpoint.end() == 0
+
+    for answer in answers:
+        assert_problem(answer.result(), 503, "TEMPORARILY_UNAVAILABLE", "shut down")
+    assert endpoint.times_begun("none", 1) == 0
 
 
 def test_no_request_is_dropped_under_load(faulty_endpoint: ServeFaults) -> None:

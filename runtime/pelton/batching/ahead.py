@@ -29,6 +29,7 @@ class Ahead:
         call_at: sets a timer on that clock.
         fair: returns how many requests a batch should take at most.
         form: takes a lane's batch of at most so many from the queue: (lane, now, most) -> batch.
+        on_none: called when nothing is ahead any more.
 
     Attributes:
         requests, body_bytes: what has been sent and not begun: it counts as queued, but nobody can
@@ -43,6 +44,7 @@ class Ahead:
         call_at: CallAt,
         fair: Callable[[], int],
         form: Callable[[Lane, float, int], list[Entry]],
+        on_none: Callable[[], None],
     ) -> None:
         self.requests = 0
         self.body_bytes = 0
@@ -52,6 +54,7 @@ class Ahead:
         self._call_at = call_at
         self._fair = fair
         self._form = form
+        self._on_none = on_none
         self._given: dict[Lane, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -77,6 +80,8 @@ class Ahead:
         """One is ahead no longer: it has begun, has ended, or is back in the queue."""
         self.requests -= 1
         self.body_bytes -= len(entry.body)
+        if not self.requests:
+            self._on_none()
 
     def _watch(self) -> None:
         if self._given and self._timer is None:

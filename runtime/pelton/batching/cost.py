@@ -53,9 +53,8 @@ class CostModel:
     def observe(self, requests: int, seconds: float) -> None:
         """Learn from a batch that took ``seconds``."""
         expected_s = self.seconds(requests)
-        if (
-            expected_s is not None
-        ):  # or what batches take on average: that of a small one is a guess
+        if expected_s is not None:
+            # Or of what they take on average: where all were large, that of a small one is a guess.
             seconds = min(seconds, _MOST * max(expected_s, self._t / self._w, _LEAST_S))
         self._samples += 1
         self._w = self._w * _FORGET + 1.0

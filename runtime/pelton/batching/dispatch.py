@@ -65,14 +65,16 @@ class Dispatcher:
         self._turn_at = 0.0  # 0 between two turns
         self._drained_per_s = 0.0  # 0 is unknown
         self._lanes: dict[Lane, None] = {}
-        self.ahead = Ahead(self._lanes, clock, call_at, self._fair, self._form_ahead)
+        self.ahead = Ahead(
+            self._lanes, clock, call_at, self._fair, self._form_ahead, self._look_drained
+        )
         # A stack: few busy workers keep their caches warm, and the rest can be retired.
         self._idle: dict[Lane, None] = {}
         self._refuse: Callable[[], PeltonError] | None = None
         self.on_waiting: Callable[[], None] | None = None
         """Called when a request has to wait; scaling listens."""
         self.on_drained: Callable[[], None] | None = None
-        """Called when the last waiting request has left the queue; shutdown listens."""
+        """Called when nothing may wait any more, here or ahead; shutdown listens, and looks."""
 
     # Admission
 
@@ -282,13 +284,13 @@ class Dispatcher:
             if entry.stage is Stage.DONE:
                 self.wheel.remove(entry)
                 continue
+            self._queue.append(entry)
+            self._queued += 1
+            self._queued_bytes += len(entry.body)
             if entry.stage is Stage.SENT:
                 self.ahead.left(entry)
             entry.stage = Stage.QUEUED
             entry.lane = None
-            self._queue.append(entry)
-            self._queued += 1
-            self._queued_bytes += len(entry.body)
         self._queue = deque(sorted(self._queue, key=lambda entry: (entry.queued_at, entry.id)))
         self._pull_idle()
 
@@ -320,7 +322,10 @@ class Dispatcher:
     def _left(self, requests: int, size: int) -> None:
         self._queued -= requests
         self._queued_bytes -= size
-        if not self._queued and self.on_drained is not None:
+        self._look_drained()
+
+    def _look_drained(self) -> None:
+        if self.on_drained is not None and not self._queued and not self.ahead.requests:
             self.on_drained()
 
     # Endings

@@ -163,6 +163,7 @@ class Supervisor(Revisions):
             log.warning("shutdown.drain_timed_out %s", kv(refused=many))
             for worker in self.workers():
                 worker.kill(late)
+            self.dispatcher.reject_queued(lambda: late)  # what was ahead, and is back
         for revision in self.revisions():
             if revision.pool is not None:
                 await revision.pool.end()
@@ -180,7 +181,8 @@ class Supervisor(Revisions):
     async def _queue_empty(self) -> None:
         empty = asyncio.Event()
         self.dispatcher.on_drained = empty.set
-        if self.dispatcher.statistics().queued:
+        while self.dispatcher.statistics().queued:
+            empty.clear()
             await empty.wait()
 
     # Loops

@@ -314,6 +314,19 @@ def test_closed_slot_is_through_when_the_last_has_come_back(
     assert second.stage is Stage.QUEUED
 
 
+def test_nothing_waits_when_what_was_ahead_has_begun_too(
+    desk: Desk, stuck: tuple[Lane, Puppet, list[Entry]]
+) -> None:
+    """Else a shutdown would wait for ever, or not long enough."""
+    lane, _, (first, _, third) = stuck
+    calls: list[int] = []
+    desk.dispatcher.on_drained = lambda: calls.append(desk.dispatcher.statistics().queued)
+    desk.dispatcher.drop(third)
+    assert calls == []
+    answer(lane, [first.id])
+    assert calls == [0]
+
+
 def test_what_came_back_keeps_its_place(desk: Desk, clock: FakeClock) -> None:
     puppets = Puppet(), Puppet()
     lanes = [desk.dispatcher.open_lane(p, IN_EIGHTS, in_order=True) for p in puppets]
