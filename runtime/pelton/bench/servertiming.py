@@ -54,28 +54,40 @@ class Stages:
     batch_sizes: dict[int, int] = field(default_factory=dict)
     added: Histogram = field(default_factory=Histogram)
     inside: Histogram = field(default_factory=Histogram)
+    _added: list[float] = field(default_factory=list)
+    _inside: list[float] = field(default_factory=list)
+    _durations: dict[str, list[float]] = field(default_factory=dict)
 
-    def record(self, answers: list[tuple[float, bytes]]) -> None:
-        """Take in (latency in seconds, raw header value) of a sample of a step's answers."""
-        values: dict[str, list[float]] = {}
-        added: list[float] = []
-        inside: list[float] = []
-        for latency_s, raw in answers:
-            metrics = parse(raw.decode("latin-1"))
-            total_ms, predict_ms = (metrics.get(n, (None,))[0] for n in ("total", "predict"))
-            if total_ms is not None and predict_ms is not None:
-                inside.append(max(0.0, total_ms - predict_ms) / 1e3)
-            for name, (duration_ms, description) in metrics.items():
-                if name in _BATCH_NAMES:
-                    self._count_batch(duration_ms, description)
-                elif duration_ms is not None:
-                    values.setdefault(name, []).append(duration_ms / 1e3)
-                    if name == "predict":
-                        added.append(max(0.0, latency_s - duration_ms / 1e3))
-        self.added.record(added)
-        self.inside.record(inside)
-        for name, durations in values.items():
-            self.stages.setdefault(name, Histogram()).record(durations)
+    def take(self, latency_s: float, raw: bytes) -> None:
+        """Note an answer's latency in seconds and its header's value; `settle` counts it.
+
+        Read at once, one by one: hundreds at a time would be a pause of milliseconds, in which
+        nothing is sent and no answer is read, and the load generator would measure that.
+        """
+        metrics = parse(raw.decode("latin-1"))
+        total_ms, predict_ms = (metrics.get(n, (None,))[0] for n in ("total", "predict"))
+        if total_ms is not None and predict_ms is not None:
+            self._inside.append(max(0.0, total_ms - predict_ms) / 1e3)
+        if predict_ms is not None:
+            self._added.append(max(0.0, latency_s - predict_ms / 1e3))
+        for name, (duration_ms, description) in metrics.items():
+            if name in _BATCH_NAMES:
+                self._count_batch(duration_ms, description)
+            elif duration_ms is not None:
+                self._durations.setdefault(name, []).append(duration_ms / 1e3)
+
+    def settle(self) -> None:
+        """Move what was taken into the histograms."""
+        for name in self._durations:
+            self.stages.setdefault(name, Histogram())
+        gathered = [
+            (self.added, self._added),
+            (self.inside, self._inside),
+            *((self.stages[name], values) for name, values in self._durations.items()),
+        ]
+        for histogram, values in gathered:
+            histogram.record(values)
+            values.clear()
 
     def _count_batch(self, duration_ms: float | None, description: str | None) -> None:
         text = description if description is not None else duration_ms

@@ -77,7 +77,6 @@ class Tally:
         self.served_by: Counter[str] = Counter()
         self.first_errors: dict[str, str] = {}
         self.rows = 0
-        self._timings: list[tuple[float, bytes]] = []
         self._stride = 1
         self._skip = 1
         self._reported = 0.0
@@ -97,7 +96,7 @@ class Tally:
         if self._skip <= 0:
             self._skip = max(self._stride, len(self.latencies) // _SAMPLES_PER_INTERVAL)
             if timing := HEADER.search(head):
-                self._timings.append((latency_s, timing[1]))
+                self.stages.take(latency_s, timing[1])
             if name := _SERVED_BY.search(head):
                 self.served_by[name[1].decode("latin-1")] += 1
 
@@ -130,10 +129,10 @@ class Tally:
         self.latency.add(now)
         self.failed.record(self.failures)
         self.lateness.record(self.late)
-        self.stages.record(self._timings)
+        self.stages.settle()
         self._stride = max(1, now.total // _SAMPLES_PER_INTERVAL)
         self._reported, self._bad_before = at_s, bad
-        for gathered in (self.latencies, self.failures, self.late, self._timings):
+        for gathered in (self.latencies, self.failures, self.late):
             gathered.clear()
         self.intervals.append(interval)
         return interval

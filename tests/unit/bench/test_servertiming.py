@@ -18,14 +18,20 @@ def test_headers_are_read_leniently(header: str, found: dict[str, object]) -> No
     assert parse(header) == found
 
 
-def test_stages_and_batch_sizes_are_told_apart() -> None:
+def settled(*answers: tuple[float, bytes]) -> Stages:
     stages = Stages()
-    stages.record(
-        [
-            (0.012, b"queue;dur=1.0, predict;dur=10, batch;desc=4"),
-            (0.025, b"predict;dur=20, batch;dur=8"),
-            (0.9, b"queue;dur=1.0"),
-        ]
+    for latency_s, header in answers:
+        stages.take(latency_s, header)
+    stages.settle()
+    stages.settle()  # nothing is counted twice
+    return stages
+
+
+def test_stages_and_batch_sizes_are_told_apart() -> None:
+    stages = settled(
+        (0.012, b"queue;dur=1.0, predict;dur=10, batch;desc=4"),
+        (0.025, b"predict;dur=20, batch;dur=8"),
+        (0.9, b"queue;dur=1.0"),
     )
     assert stages.stages["predict"].mean_s == pytest.approx(0.015)
     assert stages.stages["queue"].total == 2
@@ -35,14 +41,12 @@ def test_stages_and_batch_sizes_are_told_apart() -> None:
 
 
 def test_a_batch_without_a_size_is_left_out() -> None:
-    stages = Stages()
     headers = [b"batch", b"batch;desc=many", b"batch;desc=0", b"\xff;dur=1"]
-    stages.record([(0.1, header) for header in headers])
+    stages = settled(*((0.1, header) for header in headers))
     assert stages.batch_sizes == {}
 
 
 def test_what_a_server_adds_by_its_own_account() -> None:
-    stages = Stages()
-    stages.record([(0.01, b"predict;dur=2, total;dur=5"), (0.01, b"total;dur=5"), (0.01, b"")])
+    stages = settled((0.01, b"predict;dur=2, total;dur=5"), (0.01, b"total;dur=5"), (0.01, b""))
     assert stages.inside.total == 1
     assert stages.inside.mean_s == pytest.approx(0.003)
