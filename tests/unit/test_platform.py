@@ -37,7 +37,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> FakeFiles:
 def test_without_a_cgroup_the_machine_is_the_limit(files: FakeFiles) -> None:
     assert platform.usable_cores() == 16
     assert platform.memory_limit_bytes() == 64 * GB
-    assert platform.memory_available_bytes() is None
+    assert platform.FreeMemory().bytes() is None
 
 
 def test_version_2_of_a_container(files: FakeFiles) -> None:
@@ -48,7 +48,7 @@ def test_version_2_of_a_container(files: FakeFiles) -> None:
     files["/proc/meminfo"] = f"MemTotal: 1 kB\nMemAvailable: {32 * GB // 1024} kB\n"
     assert platform.usable_cores() == 3
     assert platform.memory_limit_bytes() == 4 * GB
-    assert platform.memory_available_bytes() == 3 * GB
+    assert platform.FreeMemory().bytes() == 3 * GB
 
 
 def test_tightest_of_the_nested_groups_counts(files: FakeFiles) -> None:
@@ -69,7 +69,18 @@ def test_version_1(files: FakeFiles) -> None:
     files["/sys/fs/cgroup/memory/docker/x/memory.usage_in_bytes"] = str(GB // 4)
     assert platform.usable_cores() == 1
     assert platform.memory_limit_bytes() == GB
-    assert platform.memory_available_bytes() == GB - GB // 4
+    assert platform.FreeMemory().bytes() == GB - GB // 4
+
+
+def test_a_limit_that_changes_is_seen(files: FakeFiles) -> None:
+    files["/proc/self/cgroup"] = "0::/\n"
+    files["/sys/fs/cgroup/memory.max"] = "max\n"
+    files["/sys/fs/cgroup/memory.current"] = f"{GB}\n"
+    files["/proc/meminfo"] = f"MemTotal: 1 kB\nMemAvailable: {32 * GB // 1024} kB\n"
+    free = platform.FreeMemory()
+    assert free.bytes() == 32 * GB
+    files["/sys/fs/cgroup/memory.max"] = f"{2 * GB}\n"
+    assert free.bytes() == GB
 
 
 def test_version_1_without_a_limit(files: FakeFiles) -> None:

@@ -301,7 +301,7 @@ class Revisions:
         plan = rollout.plan(
             self._first_workers(revision, old),
             max(known, default=None),
-            platform.memory_available_bytes(),
+            platform.FreeMemory().bytes(),
         )
         log.info(
             "revision.rollout %s",

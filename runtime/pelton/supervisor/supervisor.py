@@ -204,13 +204,14 @@ class Supervisor(Revisions):
 
     async def _watch_resources(self) -> None:
         """Keep every worker within its budget, and the machine out of the kernel's hands."""
+        free = platform.FreeMemory()
         while True:
             for revision in self.revisions():
                 if revision.pool is not None:
                     budget = revision.slot_bytes * revision.entity.slots_per_worker
                     self.memory.watch_pool(revision.pool, budget, self._start_task)
             self.dispatcher.company.at_once = self._processors.look(self.serving())
-            self.memory.guard_machine(self.workers(), platform.memory_available_bytes())
+            self.memory.guard_machine(self.workers(), free.bytes())
             await asyncio.sleep(self.memory.interval_s)
 
     async def _scale(self) -> None:
