@@ -27,6 +27,7 @@ from pelton.bench.target import Target
 
 WARM_UP_S: Final = 2.0
 _WARM_UP_CONCURRENCY: Final = 16
+_LEAD_S: Final = 0.5
 _TIMEOUT_S: Final = 60.0
 _QUIET_TRIES: Final = 8
 _QUIET_S: Final = 0.5
@@ -152,7 +153,8 @@ async def _at(load: Load, concurrency: int, duration_s: float, pid: int) -> dict
     calibration_ms = machine.calibrate_ms()
     tally = Tally()
     spent = Spent(pid)
-    await load.run_closed(concurrency, duration_s, tally)
+    lead_s = min(_LEAD_S, duration_s)
+    await load.run_closed(concurrency, duration_s, tally, lead_s=lead_s, on_counting=spent.begin)
     cores = spent.cores()
     seconds = spent.seconds()
     memory = slots_memory(pid)
@@ -200,6 +202,10 @@ class Spent:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was used until now."""
         self._before = self._read()
 
     def _read(self) -> tuple[float, float, float, float]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import multiprocessing
 import os
@@ -101,6 +102,7 @@ async def _half(
         mix = Mix([request for request, _ in requests_of(launch, child.target, scenario)])
         load = Load(child.target, mix, tasks, connections=256, timeout_s=60.0, stop=stop)
         await load.run_closed(16, 2.0, Tally())
+        _leave_to_the_collector_only_what_goes()
         capacity = Tally()
         await load.run_closed(_CALLERS, 3.0, capacity)
         rate = capacity.in_window / 3.0
@@ -141,6 +143,7 @@ async def _neighbour(
         )
         await load.run_closed(8, 2.0, Tally())
         await large.run_closed(1, 1.0, Tally())
+        _leave_to_the_collector_only_what_goes()
         for key in _COMPANY:
             tally, others = Tally(), Tally()
             arrivals = Arrivals(_SMALL_PER_S, _SMALL_PER_S, duration_s)
@@ -160,6 +163,12 @@ async def _neighbour(
             )
         load.close()
         large.close()
+
+
+def _leave_to_the_collector_only_what_goes() -> None:
+    """A collection of all that is loaded would delay requests, by milliseconds."""
+    gc.collect()
+    gc.freeze()
 
 
 @contextlib.contextmanager

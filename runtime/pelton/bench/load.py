@@ -108,23 +108,44 @@ class Load:
             pacer.close()
 
     async def run_closed(
-        self, concurrency: int, duration_s: float, tally: Tally, *, pause_s: float = 0.0
+        self,
+        concurrency: int,
+        duration_s: float,
+        tally: Tally,
+        *,
+        pause_s: float = 0.0,
+        lead_s: float = 0.0,
+        on_counting: Callable[[], None] = lambda: None,
     ) -> float:
         """Keep ``concurrency`` callers busy, then wait for their last answers.
 
         Args:
             concurrency: how many.
-            duration_s: how long they go on asking.
+            duration_s: how long they go on asking, and are counted.
             tally: the account.
             pause_s: how long a caller waits after an answer that was not right (a refusal, say).
+            lead_s: how long they ask before that and are not counted: all begin at once, so the
+                first answers are none of a loaded server's.
+            on_counting: called when the count begins.
 
         Returns:
-            Seconds for which requests were sent.
+            Seconds for which requests were sent and counted.
         """
-        self._tally = tally
-        start = perf_counter()
-        end = self._window_end = start + duration_s
         loop = asyncio.get_running_loop()
+        start = perf_counter() + lead_s
+        end = self._window_end = start + duration_s
+
+        def count() -> None:
+            self._tally = tally
+            tally.sent += self._busy + len(self._backlog)
+            on_counting()
+
+        timer: asyncio.TimerHandle | None = None
+        if lead_s > 0:
+            self._tally = Tally()
+            timer = loop.call_later(lead_s, count)
+        else:
+            count()
 
         def again(after_s: float) -> None:
             now = perf_counter()
@@ -143,6 +164,8 @@ class Load:
             return await self._watch(start, duration_s, lambda: perf_counter() >= end)
         finally:
             self._again, self._asking_until = None, 0.0
+            if timer is not None:
+                timer.cancel()
 
     def close(self) -> None:
         """Cut every connection; nothing is counted any more."""
@@ -252,7 +275,6 @@ class Load:
 
     async def _watch(self, start: float, duration_s: float, is_sent: Callable[[], bool]) -> float:
         """Sweep time-outs and close intervals until all is sent and everything has ended."""
-        tally = self._tally
         next_line = start + INTERVAL_S
         sending_s = duration_s
         stopped_at: float | None = None
@@ -261,8 +283,8 @@ class Load:
             self._sweep(now)
             if self._stop.is_set() and stopped_at is None:
                 stopped_at = now
-                sending_s = min(duration_s, now - start)
-                tally.sent -= len(self._backlog)
+                sending_s = max(0.0, min(duration_s, now - start))
+                self._tally.sent -= len(self._backlog)
                 self._backlog.clear()
             if now >= next_line:
                 self._line(now - start)
@@ -271,7 +293,7 @@ class Load:
             if (stopped_at is not None or is_sent()) and not outstanding:
                 break
             if stopped_at is not None and now - stopped_at > _AFTER_STOP_S:
-                tally.sent -= self._abandon()
+                self._tally.sent -= self._abandon()
                 break
             await asyncio.sleep(_TICK_S)
         self._line(perf_counter() - start)
