@@ -117,7 +117,7 @@ def memory_limit_bytes() -> int:
 
 
 class FreeMemory:
-    """What is still free of ``memory_limit_bytes``. It is read often, so where is looked up once."""
+    """What is still free of ``memory_limit_bytes``: read often, so where to is found once."""
 
     def __init__(self) -> None:
         self._groups = [
