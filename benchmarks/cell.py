@@ -27,7 +27,7 @@ from pelton.bench.target import Target
 
 WARM_UP_S: Final = 2.0
 _WARM_UP_CONCURRENCY: Final = 16
-_LEAD_S: Final = 0.5
+_LEAD_S: Final = 0.5  # callers begin all at once; after it they are as spread as they will be
 _TIMEOUT_S: Final = 60.0
 _QUIET_TRIES: Final = 8
 _QUIET_S: Final = 0.5

@@ -22,7 +22,7 @@ async def load_with_lead(
     async with asyncio.TaskGroup() as tasks:
         load = Load(target, mix, tasks, connections=4, timeout_s=10.0, stop=stop)
         counted_s = await load.run_closed(
-            4, 0.2, tally, lead_s=lead_s, on_counting=lambda: begun.append(puppet.requests)
+            4, 0.5, tally, lead_s=lead_s, on_counting=lambda: begun.append(puppet.requests)
         )
         load.close()
     return counted_s, begun
@@ -32,8 +32,8 @@ def test_what_comes_before_the_count_is_not_counted_and_nothing_is_lost() -> Non
     async def main() -> None:
         tally = Tally()
         async with Puppet() as puppet:
-            counted_s, begun = await load_with_lead(puppet, asyncio.Event(), tally, lead_s=0.2)
-            assert counted_s == 0.2
+            counted_s, begun = await load_with_lead(puppet, asyncio.Event(), tally, lead_s=0.5)
+            assert counted_s == 0.5
             assert len(begun) == 1
             assert begun[0] > 4  # they went on asking before
             assert tally.bad == 0
