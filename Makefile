@@ -10,7 +10,7 @@ IMAGE_TOOLS := buildah mmdebstrap newuidmap unshare
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-.venv/base: pyproject.toml constraints.txt hatch_build.py $(wildcard kernels/pelton_kernels/*.c)
+.venv/base: pyproject.toml constraints.txt hatch_build.py $(wildcard kernels/pelton_kernels/*.c runtime/pelton/compiled/*.[ch])
 	@test -n "$(PYTHON)" || { echo "pelton needs Python 3.11 or later with venv; set PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(RUN) || $(PYTHON) -m venv .venv
 	$(RUN) -m pip install --quiet --upgrade "pip>=25.1"

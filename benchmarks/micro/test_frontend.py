@@ -97,7 +97,7 @@ class _FrontEnd:
             on_change=lambda *_: None,
         )
         self.worker = _Transport()
-        self.channel = ChannelClient(handle._on_frames, lambda _: None)
+        self.channel = ChannelClient(handle._on_frames, lambda _: None, handle._on_data)
         self.channel.connection_made(self.worker)  # type: ignore[arg-type]
         handle._channel = self.channel
         self._handle = handle

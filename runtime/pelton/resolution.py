@@ -114,8 +114,9 @@ def _read_file(file: Path | None, known: Mapping[str, Option]) -> tuple[dict[str
     return flat, str(path)
 
 
-# Variables with our prefix that are no settings: PELTON_CONFIG names the file.
-_OTHER_VARIABLES = {"PELTON_CONFIG", "PELTON_MODEL"}
+# Variables with our prefix that are no settings: PELTON_CONFIG names the file, and PELTON_COMPILED
+# is read before there are settings (pelton.compiled).
+_OTHER_VARIABLES = {"PELTON_COMPILED", "PELTON_CONFIG", "PELTON_MODEL"}
 
 
 # What Kubernetes sets in every container of a namespace that has a Service called "pelton".

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from pelton.batching.entry import Entry
-from pelton.batching.wheel import CallAt
+from pelton.batching.expiry import CallAt
 from pelton.deadline import Clock
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 
 from pelton.batching.cost import CostModel
+from pelton.batching.expiry import CallAt
 from pelton.batching.policy import LINGERS, fair, half, hold_s, linger_s
-from pelton.batching.wheel import CallAt
 from pelton.deadline import Clock
 
 _FORGET = 0.9  # of those who were there before, with each batch

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from pelton.admission.limits import Limits, Load, refused
 from pelton.admission.pace import Pace
 from pelton.batching.ahead import Ahead
 from pelton.batching.company import Company
 from pelton.batching.cost import CostModel, UsualSize
-from pelton.batching.entry import Answer, Entry, Stage
+from pelton.batching.entry import Answer, Ended, Entry, Stage
+from pelton.batching.expiry import CallAt, Expiry, on_running_loop, too_late
 from pelton.batching.forming import take
 from pelton.batching.lane import Lane, Slot
 from pelton.batching.policy import NO_BATCHING, BatchLimits, share
 from pelton.batching.statistics import QueueStatistics
-from pelton.batching.wheel import CallAt, DeadlineWheel, on_running_loop
+from pelton.compiled import Line
 from pelton.deadline import Clock
-from pelton.errors import DeadlineExceeded, PeltonError
+from pelton.errors import PeltonError
 
 
-class Dispatcher:
+class Dispatcher(Line):
     """The queue of one served entity.
 
     Args:
@@ -49,7 +50,7 @@ class Dispatcher:
         self.cost = CostModel()
         self.sizes = UsualSize()
         call_at = call_at or on_running_loop(clock)
-        self.wheel = DeadlineWheel(self._expire, clock, call_at)
+        self._expiry = Expiry(self, self._live, self._expire, clock, call_at)
         self.company = Company(
             self.cost,
             clock,
@@ -62,9 +63,12 @@ class Dispatcher:
         self._queue: deque[Entry] = deque()
         self._queued = 0
         self._queued_bytes = 0
+        self._limit = limits.queue_limit
+        self._room = self._room_bytes = 0
         self._turn_at = 0.0  # 0 between two turns
         self._drained_per_s = 0.0  # 0 is unknown
         self._lanes: dict[Lane, None] = {}
+        self._leaving: dict[Lane, None] = {}  # pull no more, and run what they have
         self.ahead = Ahead(
             self._lanes, clock, call_at, self._fair, self._form_ahead, self._look_drained
         )
@@ -75,12 +79,15 @@ class Dispatcher:
         """Called when a request has to wait; scaling listens."""
         self.on_drained: Callable[[], None] | None = None
         """Called when nothing may wait any more, here or ahead; shutdown listens, and looks."""
+        self.write_out: Callable[[Ended, float], Ended] = lambda ended, _: ended
+        """Writes what can be written at once, and returns the rest: (ended, now) -> ended."""
 
     # Admission
 
     def refuse_with(self, refuse: Callable[[], PeltonError] | None) -> None:
         """Refuse everything new with the error that ``refuse`` makes, until called with None."""
         self._refuse = refuse
+        self._room = 0
 
     def check_nowait(self, deadline: float) -> None:
         """Raise what ``submit_nowait`` would raise now; before a body is read.
@@ -121,13 +128,25 @@ class Dispatcher:
         now = self.turn_at()
         self._check(entry.deadline, now)
         entry.queued_at = now
-        self.wheel.add(entry)
+        self._expiry.watch(entry.deadline)
+        size = len(entry.body)
         self._queue.append(entry)
         self._queued += 1
-        self._queued_bytes += len(entry.body)
+        self._queued_bytes += size
+        self._room -= 1
+        self._room_bytes -= size
         if self._call_soon is None:
             self._end_turn()
-        elif not self._idle and self.clock() >= self.ahead.due_at:
+        else:
+            self.look_ahead_if_due()
+
+    def watch(self, entry: Entry) -> None:
+        """An entry that compiled code has queued has an earlier deadline than all others."""
+        self._expiry.watch(entry.deadline)
+
+    def look_ahead_if_due(self) -> None:
+        """In the middle of a turn: give busy lanes that will be through soon what is there."""
+        if not self._idle and self.clock() >= self.ahead.due_at:
             self.look_ahead(self.clock())
 
     def turn_at(self) -> float:
@@ -142,6 +161,10 @@ class Dispatcher:
         if self._call_soon is not None:
             self._turn_at = now
             self._call_soon(self._end_turn)
+            waiting, size = self._queued + self.ahead.requests, self._queued_bytes
+            is_open = self._refuse is None
+            self._room = self._limit - waiting if is_open else 0
+            self._room_bytes = self._limits.queue_limit_bytes - size - self.ahead.body_bytes
         return now
 
     def _end_turn(self) -> None:
@@ -178,9 +201,7 @@ class Dispatcher:
             return
         stage, lane = entry.stage, entry.lane
         self.end(entry, None)
-        if stage is Stage.RUNNING:
-            self.wheel.add(entry)
-        elif stage is Stage.SENT and lane is not None:
+        if stage is Stage.SENT and lane is not None:
             lane.drop(entry)
 
     def reject_queued(self, error: Callable[[], PeltonError]) -> int:
@@ -213,6 +234,7 @@ class Dispatcher:
         """A lane has closed."""
         self._lanes.pop(lane, None)
         self._idle.pop(lane, None)
+        self._leaving = {lane: None for lane in [*self._leaving, lane] if lane.live}
         self._measure_pace()
 
     def pull(self, lane: Lane, *, hold: bool = True, coming: int = 0) -> bool:
@@ -282,7 +304,6 @@ class Dispatcher:
         """Queue what a worker was sent and has not begun: it died, or has given it back."""
         for entry in batch:
             if entry.stage is Stage.DONE:
-                self.wheel.remove(entry)
                 continue
             self._queue.append(entry)
             self._queued += 1
@@ -292,6 +313,7 @@ class Dispatcher:
             entry.stage = Stage.QUEUED
             entry.lane = None
         self._queue = deque(sorted(self._queue, key=lambda entry: (entry.queued_at, entry.id)))
+        self._room = 0
         self._pull_idle()
 
     def _form(self, limits: BatchLimits, now: float, most: int, free: int) -> list[Entry]:
@@ -343,24 +365,18 @@ class Dispatcher:
             self._left(1, len(entry.body))
         elif stage is Stage.SENT:
             self.ahead.left(entry)
-        self.wheel.remove(entry)
         entry.finish(now or self.clock(), answer, error)
 
+    def _live(self) -> Iterator[Entry]:
+        """Those whose deadlines count; also who runs for nobody: it should end by then."""
+        yield from [entry for entry in self._queue if not entry.is_done]
+        for lane in [*self._lanes, *self._leaving]:
+            yield from lane.live
+
     def _expire(self, entry: Entry) -> None:
-        stage = Stage.QUEUED if entry.stage is Stage.SENT else entry.stage
         lane = entry.lane
-        if stage is Stage.DONE:  # its client had gone before
-            if lane is not None:
-                lane.expired()
-            return
-        spent_s = self.clock() - entry.queued_at
-        where = "waiting for a slot" if stage is Stage.QUEUED else "being predicted"
-        error = DeadlineExceeded(
-            f"Timed out after {spent_s:.3g} s while {where}. Verify that the model evaluates"
-            f" within the timeout, or raise it (--timeout).",
-            stage=stage.value,
-        )
-        self.end(entry, None, error)
+        if not entry.is_done:  # its client may have gone before
+            self.end(entry, None, too_late(entry, self.clock()))
         if lane is not None:
             lane.expired()
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from pelton.channel.messages import ANSWER
+from pelton.compiled import Fields, core
 from pelton.errors import InternalError, PeltonError
 
 if TYPE_CHECKING:
@@ -56,7 +58,11 @@ class Stage(Enum):
     DONE = "done"
 
 
-class Entry:
+if core is not None:
+    core.use(Stage.QUEUED, Stage.RUNNING, Stage.DONE, Answer, ANSWER)
+
+
+class Entry(Fields):
     """A request with its deadline and its way to be answered.
 
     Owned by the event loop; not thread-safe.
@@ -71,21 +77,7 @@ class Entry:
         queued_at, started_at, done_at: seconds on the monotonic clock; 0.0 until then.
     """
 
-    __slots__ = (
-        "_on_done",
-        "answer",
-        "body",
-        "content_type",
-        "deadline",
-        "done_at",
-        "error",
-        "id",
-        "lane",
-        "queued_at",
-        "stage",
-        "started_at",
-        "tick",
-    )
+    __slots__ = ()
 
     def __init__(
         self,
@@ -103,11 +95,10 @@ class Entry:
         self.answer: Answer | None = None
         self.error: PeltonError | None = None
         self.lane: Lane | None = None
-        self.tick = 0
         self.queued_at = 0.0
         self.started_at = 0.0
         self.done_at = 0.0
-        self._on_done: Callable[[Entry], None] | None = on_done
+        self.on_done: Callable[[Entry], None] | None = on_done
 
     @property
     def is_done(self) -> bool:
@@ -120,7 +111,7 @@ class Entry:
         Raises:
             InternalError: it has ended already.
         """
-        on_done, self._on_done = self._on_done, None  # its owner and it refer to each other
+        on_done, self.on_done = self.on_done, None  # its owner and it refer to each other
         if on_done is None:
             raise InternalError(f"Entry {self.id} was ended twice. This is a bug.")
         self.stage = Stage.DONE
@@ -129,3 +120,7 @@ class Entry:
         self.done_at = now
         self.body = b""
         on_done(self)
+
+
+Ended = list[tuple[Entry, Answer | None]]
+"""Entries with what their worker answered; ``None`` acknowledges a cancellation."""

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from typing import Protocol
 
 from pelton.batching.entry import Entry, Stage
+from pelton.compiled import core
 
 
-def take(
+class Take(Protocol):
+    """As ``take_reference``."""
+
+    def __call__(  # noqa: D102
+        self,
+        queue: deque[Entry],
+        now: float,
+        cost: tuple[float, float],
+        most: float,
+        most_bytes: float,
+        odd_above: float,
+        /,
+    ) -> tuple[list[Entry], int, list[Entry]]: ...
+
+
+def take_reference(
     queue: deque[Entry],
     now: float,
     cost: tuple[float, float],
-    most: int,
-    most_bytes: int,
+    most: float,
+    most_bytes: float,
     odd_above: float,
 ) -> tuple[list[Entry], int, list[Entry]]:
     """Take a batch from ``queue``; those who have left are forgotten on the way.
@@ -62,3 +79,6 @@ def take(
         if is_odd:
             break
     return batch, size, late
+
+
+take: Take = take_reference if core is None else core.take

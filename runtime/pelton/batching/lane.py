@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pelton.batching.entry import Answer, Entry, Stage
 from pelton.batching.policy import BatchLimits
+from pelton.compiled import core
 from pelton.errors import DeadlineExceeded, PeltonError
 
 if TYPE_CHECKING:
@@ -77,6 +78,14 @@ class Lane:
         """How many requests it is running."""
         return len(self._running)
 
+    @property
+    def live(self) -> list[Entry]:
+        """What it runs and what waits in the worker: also whose clients have gone.
+
+        The slot stays bounded by their deadlines.
+        """
+        return [*self._running.values(), *self._ahead]
+
     def close(self, on_idle: Callable[[], None]) -> None:
         """Stop pulling; ``on_idle`` is called once nothing is running (perhaps now)."""
         self.is_open = False
@@ -108,15 +117,14 @@ class Lane:
         is_through = not self._running
         if is_through and self.is_open:
             dispatcher.pull(self, coming=len(ended))
-        done, end = Stage.DONE, dispatcher.end
-        for entry, answer in ended:
-            if entry.stage is done:
-                dispatcher.wheel.remove(entry)
-            elif answer is None:
+        for entry, answer in dispatcher.write_out(ended, now):
+            if entry.stage is Stage.DONE:
+                continue
+            if answer is None:
                 error = DeadlineExceeded("The request was cancelled.", stage=Stage.RUNNING.value)
-                end(entry, None, error)
+                dispatcher.end(entry, None, error)
             else:
-                end(entry, answer, None, now)
+                dispatcher.end(entry, answer, None, now)
         if is_through and not self._running:
             self._notify_idle()
         elif self._earliest <= now:
@@ -129,9 +137,7 @@ class Lane:
         self._dispatcher.forget(self)
         running, self._running = self._running, {}
         for entry in running.values():
-            if entry.is_done:
-                self._dispatcher.wheel.remove(entry)
-            else:
+            if not entry.is_done:
                 self._dispatcher.end(entry, None, error)
         ahead, self._ahead = self._ahead, []
         self._dispatcher.take_back(ahead)
@@ -242,25 +248,13 @@ class Lane:
         self._batch = batch
         self._is_cancelled = False
         self._started_at = now
-        self._earliest = min([entry.deadline for entry in batch])
-        self._bytes = sum([len(entry.body) for entry in batch])
+        self._earliest, self._bytes = begin(batch, self._running, now, self)
         expected_s = self._dispatcher.expected_s(len(batch), self._bytes)
         self.due_at = now + expected_s
         if expected_s < math.inf and self._may_send_ahead():
             share = _AT_ONCE if self.limits.requests == 1 else _AHEAD_SHARE
             self.send_ahead_at = now + share * expected_s
             self._dispatcher.ahead.expect(self.send_ahead_at)
-        running, done = Stage.RUNNING, Stage.DONE
-        for entry in batch:
-            self._running[entry.id] = entry
-            if (
-                entry.stage is done
-            ):  # its client left while it was ahead: bound the slot all the same
-                self._dispatcher.wheel.add(entry)
-                continue
-            entry.stage = running
-            entry.started_at = now
-            entry.lane = self
 
     def expired(self) -> None:
         """Cancel the batch, once, if nobody waits for any of it any more."""
@@ -274,3 +268,29 @@ class Lane:
         if not self._running and not self._ahead and self._on_idle is not None:
             on_idle, self._on_idle = self._on_idle, None
             on_idle()
+
+
+def begin_reference(
+    batch: list[Entry], running: dict[int, Entry], now: float, lane: Lane
+) -> tuple[float, int]:
+    """Note that ``lane`` runs ``batch`` from ``now`` on, in ``running`` and in the entries.
+
+    Returns:
+        The earliest of their deadlines, and the size of their bodies.
+    """
+    earliest, size = math.inf, 0
+    for entry in batch:
+        running[entry.id] = entry
+        size += len(entry.body)
+        earliest = min(earliest, entry.deadline)
+        if entry.stage is Stage.DONE:  # its client left while it was ahead
+            continue
+        entry.stage = Stage.RUNNING
+        entry.started_at = now
+        entry.lane = lane
+    return earliest, size
+
+
+begin: Callable[[list[Entry], dict[int, Entry], float, Lane], tuple[float, int]] = (
+    begin_reference if core is None else core.begin
+)

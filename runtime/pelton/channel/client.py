@@ -23,13 +23,17 @@ class ChannelClient(asyncio.Protocol):
     Args:
         on_frames: called with the frames that arrived together, in their order.
         on_lost: called once, when the other side is gone or has broken the framing.
+        on_data: called first with bytes that begin with a frame; takes whole frames of its own kind
+            off their start, and returns how many bytes that were.
     """
 
     def __init__(
         self,
         on_frames: Callable[[list[frames.Frame]], None],
         on_lost: Callable[[Exception | None], None],
+        on_data: Callable[[bytes], int] | None = None,
     ) -> None:
+        self._on_data = on_data
         self._on_frames = on_frames
         self._on_lost = on_lost
         self._reader = frames.FrameReader()
@@ -41,12 +45,15 @@ class ChannelClient(asyncio.Protocol):
         sock: socket.socket,
         on_frames: Callable[[list[frames.Frame]], None],
         on_lost: Callable[[Exception | None], None],
+        on_data: Callable[[bytes], int] | None = None,
     ) -> ChannelClient:
         """Take over the server's end of a socketpair; it is closed with the channel."""
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
         loop = asyncio.get_running_loop()
-        _, protocol = await loop.create_unix_connection(lambda: cls(on_frames, on_lost), sock=sock)
+        _, protocol = await loop.create_unix_connection(
+            lambda: cls(on_frames, on_lost, on_data), sock=sock
+        )
         return protocol
 
     def send(self, outgoing: Iterable[frames.Frame]) -> None:
@@ -82,6 +89,11 @@ class ChannelClient(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
+        if self._on_data is not None and self._reader.is_between:
+            taken = self._on_data(data)
+            if taken == len(data):
+                return
+            data = data[taken:]
         try:
             incoming = self._reader.feed(data)
         except FrameError as error:

@@ -86,6 +86,11 @@ class FrameReader:
         self._kind = self._flags = self._meta_bytes = self._id = 0
 
     @property
+    def is_between(self) -> bool:
+        """Whether the next byte begins a frame."""
+        return self._room is None and not self._head
+
+    @property
     def room(self) -> memoryview | None:
         """Where the rest of an incomplete payload belongs; ``None`` if there is none."""
         return self._room

@@ -10,9 +10,8 @@ import functools
 import itertools
 import os
 import string
-import time
 from abc import ABC, abstractmethod
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from pelton.batching.dispatch import Dispatcher
@@ -58,14 +57,14 @@ class Exchange(Entry, ABC):
         disconnected: the client has gone.
     """
 
-    __slots__ = ("_desk", "bytes_in", "came_at", "disconnected", "request_id")
+    __slots__ = ()
 
     def __init__(self, desk: Desk, request_id: str | None) -> None:
-        desk.seen += 1
+        desk.asked += 1
         id = desk.next_id()
         # The function and not a method: that would be a reference to itself.
         Entry.__init__(self, id, b"", None, 0.0, Exchange._done)  # type: ignore[arg-type]
-        self._desk = desk
+        self.desk = desk
         self.came_at = desk.dispatcher.turn_at()
         self.request_id = request_id or f"{desk.prefix}-{id:x}"
         self.bytes_in = 0
@@ -82,7 +81,7 @@ class Exchange(Entry, ABC):
             PeltonError: the request is refused.
         """
         self.begin(content_length, timeout_header)
-        self._desk.dispatcher.check_nowait(self.deadline)
+        self.desk.dispatcher.check_nowait(self.deadline)
 
     def begin(self, content_length: int | None, timeout_header: str | None) -> None:
         """As ``admit``, for a request whose body is here already: the queue decides presently.
@@ -90,7 +89,7 @@ class Exchange(Entry, ABC):
         Raises:
             PeltonError: the request is refused.
         """
-        desk = self._desk
+        desk = self.desk
         if timeout_header is None:
             self.deadline = self.came_at + desk.timeout_s
         else:
@@ -100,7 +99,7 @@ class Exchange(Entry, ABC):
 
     def too_large(self, size: int) -> PayloadTooLarge:
         """Return the error for a body of ``size`` bytes (or at least so many)."""
-        limit = self._desk.max_payload_bytes
+        limit = self.desk.max_payload_bytes
         return PayloadTooLarge(
             f"The request body of {size} bytes or more is larger than the limit of {limit}"
             f" bytes. Send fewer rows a request, or raise --max-payload."
@@ -115,20 +114,20 @@ class Exchange(Entry, ABC):
         self.bytes_in = len(body)
         self.body = body
         self.content_type = content_type
-        self._desk.dispatcher.submit_nowait(self)
+        self.desk.dispatcher.submit_nowait(self)
 
     def leave(self) -> None:
         """The client has gone: if it is still queued it will not be run."""
         self.disconnected = True
         if self.queued_at:
-            self._desk.dispatcher.drop(self)
+            self.desk.dispatcher.drop(self)
 
     def refuse(self, error: PeltonError) -> Response:
         """Return the answer for an error of ours, and record it."""
         self.body = b""  # the connection may keep this until its next request
         response = problem(error)
-        now = time.monotonic()
-        desk = self._desk
+        now = self.desk.dispatcher.clock()
+        desk = self.desk
         desk.record(self, now, response.status, error.code.lower(), len(response.body))
         common = _COMMON_HEAD % (
             len(response.body),
@@ -139,9 +138,9 @@ class Exchange(Entry, ABC):
         return response._replace(head=response.head + common)
 
     def _done(self) -> None:
-        desk = self._desk
+        desk = self.desk
         if self.disconnected:
-            desk.record(self, time.monotonic(), 499, ClientDisconnected.code.lower(), 0)
+            desk.record(self, desk.dispatcher.clock(), 499, ClientDisconnected.code.lower(), 0)
             return
         if self.error is not None:
             self.respond(*self.refuse(self.error))
@@ -149,9 +148,7 @@ class Exchange(Entry, ABC):
         assert self.answer is not None
         about, body = self.answer
         status, size = about.status, len(body)
-        desk.record(
-            self, self.done_at, status, "ok" if status < 400 else "model_error", size, about
-        )
+        desk.record(self, self.done_at, status, _outcome(status), size, about)
         queue_s, total_s = self.started_at - self.queued_at, self.done_at - self.came_at
         before, after = desk.lines_about(about, queue_s, total_s)
         head = _ANSWER_HEAD % (before, size, self.request_id.encode("latin-1"), after)
@@ -181,6 +178,10 @@ def _header(text: str) -> bytes:
     return quote(text, safe=string.punctuation + " ").encode()
 
 
+def _outcome(status: int) -> str:
+    return "ok" if status < 400 else "model_error"
+
+
 _NO_ANSWER: Final = About(0, "", batch_size=0, path="none")
 
 
@@ -196,7 +197,8 @@ class Desk:
         max_payload_bytes: the largest body.
 
     Attributes:
-        seen: requests that have come, whatever became of them.
+        asked: requests that have come and were not queued by compiled code.
+        way: the compiled way, if there is one.
         set_aside_bytes: memory that waits for the rest of large bodies.
         prefix: of the ids of requests that brought none: unique over restarts.
         next_id: returns the next entry's id.
@@ -218,7 +220,8 @@ class Desk:
         self.access_log = access_log
         self.timeout_s = timeout_s
         self.max_payload_bytes = max_payload_bytes
-        self.seen = 0
+        self.asked = 0
+        self.way: Any = None
         self.set_aside_bytes = 0
         self.prefix = os.urandom(6).hex()
         self.next_id = itertools.count(1).__next__
@@ -226,6 +229,11 @@ class Desk:
         self._about = _NO_ANSWER
         self._times = 0.0, 0.0
         self._lines = b"", b""
+
+    @property
+    def seen(self) -> int:
+        """Requests that have come, whatever became of them."""
+        return self.asked + (self.way.seen if self.way is not None else 0)
 
     def lines_about(self, about: About, queue_s: float, total_s: float) -> tuple[bytes, bytes]:
         """Return lines of an answer's head: those before its own, and those after."""
@@ -246,6 +254,15 @@ class Desk:
             )
         return self._lines
 
+    def record_many(
+        self, now: float, about: About, queue_s: float, total_s: float, many: int
+    ) -> None:
+        """Count finished requests that came together and were answered together."""
+        status = about.status
+        prediction = queue_s, about.predict_s, about.batch_size
+        outcome = _outcome(status)
+        self.metrics.answered(now, status, outcome, about.path, total_s, prediction, many)
+
     def record(
         self,
         exchange: Exchange,
@@ -264,8 +281,25 @@ class Desk:
             queue_s = exchange.started_at - exchange.queued_at
             prediction = queue_s, about.predict_s, about.batch_size
             self.metrics.answered(now, status, outcome, about.path, total_s, prediction)
-        if not self.access_log.enabled:
-            return
+        if self.access_log.enabled:
+            self._log(exchange, about, status, outcome, total_s, queue_s, bytes_out)
+
+    def log(self, exchange: Exchange, about: About, bytes_out: int) -> None:
+        """Log a finished request that a worker has answered."""
+        queue_s = exchange.started_at - exchange.queued_at
+        total_s, status = exchange.done_at - exchange.came_at, about.status
+        self._log(exchange, about, status, _outcome(status), total_s, queue_s, bytes_out)
+
+    def _log(
+        self,
+        exchange: Exchange,
+        about: About,
+        status: int,
+        outcome: str,
+        total_s: float,
+        queue_s: float,
+        bytes_out: int,
+    ) -> None:
         self.access_log.add(
             Access(
                 exchange.request_id,

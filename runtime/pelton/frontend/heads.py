@@ -20,7 +20,7 @@ class Heads:
     """Known heads of invocations with a body of known length on a connection that is kept."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, Head] = {}
+        self.known: dict[bytes, Head] = {}
 
     def find(self, data: bytes) -> tuple[Head, bytes] | None:
         """Return head and body of the request that ``data`` is.
@@ -28,7 +28,7 @@ class Heads:
         ``None`` if it is not exactly one, or its head is new.
         """
         start = data.find(_END, 0, _MAX_BYTES) + len(_END)
-        head = self._known.get(data[:start])
+        head = self.known.get(data[:start])
         if head is None or len(data) - start != head.content_length:
             return None
         return head, data[start:]
@@ -41,6 +41,6 @@ class Heads:
         start = data.find(_END, 0, _MAX_BYTES) + len(_END)
         if start < len(_END) or len(data) - start != head.content_length:
             return
-        if len(self._known) >= _MAX_HEADS:  # of a client with something new in each
-            self._known.clear()
-        self._known[data[:start]] = head
+        if len(self.known) >= _MAX_HEADS:  # of a client with something new in each
+            self.known.clear()
+        self.known[data[:start]] = head

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
 
+from pelton.batching.entry import About, Ended
 from pelton.channel.frames import Buffer
+from pelton.compiled import Link, core
 from pelton.errors import BodyTimeout, PeltonError
 from pelton.frontend.direct import DirectBody
 from pelton.frontend.exchange import Desk, Exchange
@@ -36,23 +39,24 @@ _MAX_SET_ASIDE_BYTES: Final = 64 * 1024 * 1024
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class LaneProtocol(HttpToolsProtocol):
+class LaneProtocol(Link, HttpToolsProtocol):
     """uvicorn's protocol with the short way in it. ``protocol_class`` fills in the attributes."""
 
     app_routes: App
     desk: Desk
     heads: Heads
     body_timeout_s: float
-    _is_between = True  # whole requests
     _is_in_head = False
     _head_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
-    _idle_since = 0.0  # on the loop's clock; 0 while it is not idle
+    _state: ClassVar[ServerState]  # all connections have one
     _default_head: ClassVar[tuple[Any, bytes]] = (None, b"")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for a first request no longer than for a next one."""
         super().connection_made(transport)  # type: ignore[arg-type]  # uvloop's is no subclass
+        type(self)._state = self.server_state
+        self.way = self.desk.way
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
@@ -72,13 +76,14 @@ class LaneProtocol(HttpToolsProtocol):
         if self._idle_since and self.loop.time() - self._idle_since > self.timeout_keep_alive:
             self.timeout_keep_alive_handler()
 
-    def default_head(self) -> bytes:
+    @classmethod
+    def default_head(cls) -> bytes:
         """Return the header lines that every answer has (the date)."""
-        pairs = self.server_state.default_headers
-        if pairs is not self._default_head[0]:  # renewed each second
+        pairs = cls._state.default_headers
+        if pairs is not cls._default_head[0]:  # renewed each second
             head = b"".join([b"%b: %b\r\n" % pair for pair in pairs])
-            type(self)._default_head = (pairs, head)
-        return self._default_head[1]
+            cls._default_head = (pairs, head)
+        return cls._default_head[1]
 
     def on_message_begin(self) -> None:
         """Begin a request; its ASGI scope is made only if it goes that way."""
@@ -102,12 +107,11 @@ class LaneProtocol(HttpToolsProtocol):
             return
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         invocation = Invocation(self, read_head(self.headers), keep_alive)
-        self.cycle = invocation  # type: ignore[assignment]
+        self.cycle = invocation
         invocation.decide(self.expect_100_continue)
 
-    def data_received(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Parse what has come; what is not there yet must not take for ever."""
-        self._idle_since = 0.0
         before, was_between = self.cycle, self._is_between
         if was_between and (before is None or before.response_complete):
             known = self.heads.find(data)
@@ -115,10 +119,10 @@ class LaneProtocol(HttpToolsProtocol):
                 if self.timeout_keep_alive_task is not None:
                     self._unset_keepalive_if_required()
                 head, body = known
-                invocation = self.cycle = Invocation(self, head, True)  # type: ignore[assignment]
+                invocation = self.cycle = Invocation(self, head, True)
                 invocation.take(body)
                 return
-        super().data_received(data)
+        HttpToolsProtocol.data_received(self, data)
         if self._is_in_head or self._head_bytes:
             self._limit_head(len(data))
         cycle: Any = self.cycle
@@ -207,24 +211,16 @@ class _NoEvent:
 class Invocation(Exchange):
     """One request on the short way; looks like uvicorn's cycle to the code of the base class."""
 
-    __slots__ = (
-        "_protocol",
-        "_received",
-        "_timer",
-        "head",
-        "is_complete",
-        "keep_alive",
-        "response_complete",
-    )
+    __slots__ = ()
 
     message_event = _NoEvent()
 
     def __init__(self, protocol: LaneProtocol, head: Head, keep_alive: bool) -> None:
         Exchange.__init__(self, protocol.desk, head.request_id)
-        self._protocol = protocol
+        self.connection: LaneProtocol = protocol
         self.head = head
-        self._received = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self.received = 0
+        self.timer = None
         self.keep_alive = keep_alive
         self.response_complete = False
         self.is_complete = False
@@ -232,18 +228,18 @@ class Invocation(Exchange):
     @property
     def missing_bytes(self) -> int:
         """How much of the body is still to come; 0 if nobody knows, or nobody wants it."""
-        length = self.head.content_length
+        length: int | None = self.head.content_length
         if length is None or self.response_complete or not self.keep_alive:
             return 0
-        return length - self._received
+        return length - self.received
 
     def make_room(self) -> memoryview:
         """Set the memory aside for all of a body of known length; returns what is to be filled."""
-        began, missing = self._received, self.missing_bytes
+        began, missing = self.received, self.missing_bytes
         body = memoryview(bytearray(began + missing))
         body[:began] = self.body
         self.body = body
-        self._received += missing
+        self.received += missing
         return body[began:]
 
     def decide(self, expects_continue: bool) -> None:
@@ -256,7 +252,7 @@ class Invocation(Exchange):
             self.respond(*self.refuse(error))
             return
         if expects_continue:
-            self._protocol.transport.write(_CONTINUE)
+            self.connection.transport.write(_CONTINUE)
 
     def take(self, body: bytes) -> None:
         """Queue a request that is here as a whole."""
@@ -272,15 +268,15 @@ class Invocation(Exchange):
         """Take a piece of the body; of a refused request it is thrown away."""
         if self.response_complete:
             return
-        if not self._received:
+        if not self.received:
             self.body = body
         elif isinstance(self.body, bytearray):
             self.body += body
         else:
             self.body = bytearray(self.body) + body
-        self._received += len(body)
-        if self._received > self._protocol.desk.max_payload_bytes:
-            self.respond(*self.refuse(self.too_large(self._received)))
+        self.received += len(body)
+        if self.received > self.connection.desk.max_payload_bytes:
+            self.respond(*self.refuse(self.too_large(self.received)))
 
     def on_complete(self) -> None:
         """The body is whole: queue it."""
@@ -303,22 +299,22 @@ class Invocation(Exchange):
 
     def wait_for_more(self) -> None:
         """Limit the time until the body is whole."""
-        if self._timer is not None or self.response_complete:
+        if self.timer is not None or self.response_complete:
             return
-        loop = self._protocol.loop
-        until = min(self.came_at + self._protocol.body_timeout_s, self.deadline)
-        self._timer = loop.call_later(max(0.0, until - self.came_at), self._too_slow)
+        loop = self.connection.loop
+        until = min(self.came_at + self.connection.body_timeout_s, self.deadline)
+        self.timer = loop.call_later(max(0.0, until - self.came_at), self._too_slow)
 
     def _too_slow(self) -> None:
-        self._timer = None
+        self.timer = None
         if not self.response_complete:
             self.respond(*self.refuse(BodyTimeout(BODY_TIMEOUT)))
 
     def respond(self, status: int, head: bytes, body: Buffer, close: bool = False) -> None:
         """Write the answer, in one system call where it is small."""
-        if self._timer is not None:
+        if self.timer is not None:
             self._stop_timer()
-        protocol = self._protocol
+        protocol = self.connection
         transport = protocol.transport
         self.response_complete = True
         if transport.is_closing():
@@ -334,7 +330,7 @@ class Invocation(Exchange):
         else:
             transport.write(b"".join((first, common, head, end, body)))
         if not self.is_complete:  # the client is still sending: throw that away for a while
-            self._timer = protocol.loop.call_later(_LINGER_S, transport.close)
+            self.timer = protocol.loop.call_later(_LINGER_S, transport.close)
         elif self.keep_alive:
             protocol.wait_for_next()
         else:
@@ -342,22 +338,51 @@ class Invocation(Exchange):
 
     def _close_if_done(self) -> None:
         if self.keep_alive:
-            self._protocol.wait_for_next()
+            self.connection.wait_for_next()
         else:
-            self._protocol.transport.close()
+            self.connection.transport.close()
 
     def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
 
-def protocol_class(app: App, desk: Desk, body_timeout_s: float) -> type[LaneProtocol]:
-    """Return the protocol class for uvicorn's configuration."""
+def protocol_class(
+    app: App, desk: Desk, body_timeout_s: float, heads: Heads | None = None
+) -> type[LaneProtocol]:
+    """Return the protocol class for uvicorn's configuration; ``heads`` are known from the start."""
     attributes = {
         "app_routes": app,
         "desk": desk,
-        "heads": Heads(),
+        "heads": heads or Heads(),
         "body_timeout_s": body_timeout_s,
     }
-    return type("PeltonProtocol", (LaneProtocol,), attributes)
+    protocol = type("PeltonProtocol", (LaneProtocol,), attributes)
+    if core is not None:
+        _compile(protocol, desk)
+    return protocol
+
+
+def _compile(protocol: type[LaneProtocol], desk: Desk) -> None:
+    """Have compiled code do what is usual; the rest comes to the methods above all the same."""
+    assert core is not None
+    end = b"\r\n"
+
+    def lines(about: About, queue_s: float, total_s: float) -> tuple[bytes, bytes]:
+        """Return an answer's head, without length and id: what comes before, and after."""
+        before, after = desk.lines_about(about, queue_s, total_s)
+        first = STATUS_LINE[about.status], protocol.default_head(), before
+        return b"".join((*first, b"\r\ncontent-length: ")), b"".join((end, after, end))
+
+    log = desk.log if desk.access_log.enabled else None
+    way = desk.way = core.Way(
+        *(desk.dispatcher, desk, protocol.heads.known, desk.next_id, Exchange._done),
+        *(lines, desk.record_many, log, Invocation, desk.timeout_s, desk.max_payload_bytes),
+    )
+
+    def write_out(ended: Ended, now: float) -> Ended:
+        rest: Ended = way.respond(ended, now, asyncio.get_running_loop().time())
+        return rest
+
+    desk.dispatcher.write_out = write_out

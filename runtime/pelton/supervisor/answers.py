@@ -10,7 +10,8 @@ from pelton.batching.entry import About, Answer, Entry
 from pelton.batching.lane import Lane
 from pelton.channel import frames
 from pelton.channel.frames import Buffer
-from pelton.channel.messages import ANSWER, PATHS, read_answer
+from pelton.channel.messages import ANSWER, PATHS, REQUEST, encode_requests, read_answer
+from pelton.compiled import core
 
 # As `Answer(...)`, which would go through a function in Python.
 _answer: Final = cast(
@@ -81,9 +82,7 @@ class Answers:
                 continue
             if lane is not lane_before:
                 lane_before, answers = lane, by_lane.setdefault(lane, [])
-            if meta != self._meta:
-                self._meta, self._about = meta, self._read(meta)
-            about = self._about
+            about = self._read(meta)
             if about is None:
                 answers.append((id, None))
             else:
@@ -92,19 +91,29 @@ class Answers:
             self.count += sum([answer is not None for _, answer in answers])
             lane.answered(answers)
 
+    def cut(self, data: bytes) -> int:
+        """Take the answers that lie whole at the start of ``data``; returns the bytes they take.
+
+        None where there is no compiled code; answers in parts are left, too.
+        """
+        if core is None or self._parts:
+            return 0
+        taken, by_lane = core.cut(data, self._where, self._read)
+        for lane, answers in by_lane.items():
+            self.count += sum([answer is not None for _, answer in answers])
+            lane.answered(answers)
+        return int(taken)
+
     def _read(self, meta: bytes) -> About | None:
         """Return what an answer says beside its body; ``None``: it was cancelled."""
-        status, media_type, decode_s, predict_s, encode_s, batch_size, path = read_answer(meta)
-        if path == _CANCELLED:
-            return None
-        return About(
-            status,
-            media_type,
-            decode_s,
-            predict_s,
-            encode_s,
-            batch_size,
-            PATHS[path],
-            self._worker,
-            self._revision,
-        )
+        if meta != self._meta:
+            said = read_answer(meta)
+            about = About(*said[:-1], PATHS[said.path], self._worker, self._revision)
+            self._meta, self._about = meta, None if said.path == _CANCELLED else about
+        return self._about
+
+
+def encoded(batch: Sequence[Entry]) -> list[Buffer]:
+    """Return what to write to a worker so that it has a batch."""
+    joined = core.encode(batch, REQUEST) if core is not None and type(batch) is list else None
+    return encode_requests(batch) if joined is None else [joined]

@@ -18,7 +18,6 @@ from pelton.channel.messages import (
     EXIT_DRAINED,
     Kind,
     LoadSpec,
-    encode_requests,
     read_json,
 )
 from pelton.errors import (
@@ -31,7 +30,7 @@ from pelton.errors import (
 )
 from pelton.lifecycle import WORKER_TRANSITIONS, Lifecycle, WorkerEvent, WorkerState
 from pelton.settings import Workers
-from pelton.supervisor.answers import Answers
+from pelton.supervisor.answers import Answers, encoded
 from pelton.supervisor.ending import Ending, explain, failure
 from pelton.supervisor.process import WorkerProcess
 from pelton.telemetry.logging import kv
@@ -111,7 +110,7 @@ class WorkerHandle:
     async def open(self) -> None:
         """Open the channel and set the worker going."""
         self._channel = await ChannelClient.open(
-            self.process.sock, self._on_frames, self._channel_lost
+            self.process.sock, self._on_frames, self._channel_lost, self._on_data
         )
         if not self._forked:
             self._channel.send([self.spec.to_frame()])
@@ -186,7 +185,7 @@ class WorkerHandle:
         """Send a batch; called by its port."""
         assert self._channel is not None
         self._answers.expect(lane, batch)
-        self._channel.write(encode_requests(batch))
+        self._channel.write(encoded(batch))
 
     def cancel(self, lane: Lane, batch: Sequence[Entry]) -> None:
         """Interrupt a batch, and kill the worker if that does not help soon."""
@@ -216,6 +215,10 @@ class WorkerHandle:
         self._channel.send([frames.Frame(Kind.RECALL, batch[0].id)])
 
     # What the worker says
+
+    def _on_data(self, data: bytes) -> int:
+        self.last_heard = self._dispatcher.clock()
+        return self._answers.cut(data)
 
     def _on_frames(self, incoming: Sequence[frames.Frame]) -> None:
         self.last_heard = self._dispatcher.clock()

@@ -119,6 +119,7 @@ class Metrics:
         path: str,
         total_s: float,
         prediction: Prediction | None = None,
+        many: int = 1,
     ) -> None:
         """Count an answer that went to a caller.
 
@@ -130,8 +131,9 @@ class Metrics:
             total_s: from the request's headers to its answer, in seconds.
             prediction: how long it waited for a slot and was predicted, in seconds, and with how
                 many, itself among them; ``None`` if it was not.
+            many: so many answers of which all of this is true.
         """
-        self._notes.append((now, status, outcome, path, total_s, prediction))
+        self._notes += [(now, status, outcome, path, total_s, prediction)] * many
         if len(self._notes) >= _MAX_NOTES:
             self._add_up()
 

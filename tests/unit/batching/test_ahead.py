@@ -40,7 +40,7 @@ def test_next_batch_is_given_before_answers_are_written(desk: Desk) -> None:
     lane = desk.dispatcher.open_lane(puppet)
     batches_when_ended: list[int] = []
     first = desk.submit()
-    first._on_done = lambda _: batches_when_ended.append(len(puppet.batches))
+    first.on_done = lambda _: batches_when_ended.append(len(puppet.batches))
     desk.submit()
     answer(lane, [first.id])
     assert batches_when_ended == [2]

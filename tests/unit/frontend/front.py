@@ -19,14 +19,15 @@ from pelton.batching.entry import About, Answer, Entry
 from pelton.frontend.app import build_app
 from pelton.frontend.exchange import Desk
 from pelton.frontend.heads import Heads
-from pelton.frontend.invocations import Invocations
+from pelton.frontend.invocations import Invocations, read_head
 from pelton.frontend.lane import protocol_class
 from pelton.frontend.server import HttpServer, bind
 from pelton.telemetry.access import Access, AccessLog
 from pelton.telemetry.metrics import Metrics
 
 LIMIT_S = 60.0
-Way = Literal["short", "asgi"]
+Way = Literal["known", "short", "asgi"]
+"""As ``short``, but heads of whole plain requests are known, as from their second time on."""
 
 
 @dataclass
@@ -74,6 +75,7 @@ class Front:
     log: RecordingLog
     desk: Desk
     port: int
+    _heads: Heads | None = None
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -91,7 +93,10 @@ class Front:
     ) -> HttpAnswer:
         """Send one request on a connection of its own and return its answer."""
         reader, writer = await self.connect()
-        writer.write(request(body, method=method, path=path, headers=headers))
+        sent = request(body, method=method, path=path, headers=headers)
+        if self._heads is not None and (method, path) == ("POST", "/invocations"):
+            teach(self._heads, sent)
+        writer.write(sent)
         return await read_answer(reader, method)
 
     async def running(self, many: int = 1) -> list[Entry]:
@@ -132,11 +137,12 @@ async def front_end(
     )
     app = build_app(Invocations(desk, body_timeout_s), served, metrics, "iris")
     sock = bind("127.0.0.1", 0)
-    protocol: Any = protocol_class(app, desk, body_timeout_s) if way == "short" else "httptools"
-    if heads is not None:
-        protocol.heads = heads
+    protocol: Any = (
+        "httptools" if way == "asgi" else protocol_class(app, desk, body_timeout_s, heads)
+    )
     server = HttpServer(app, sock, keep_alive_s, protocol)
-    front = Front(dispatcher, puppet, served, metrics, log, desk, sock.getsockname()[1])
+    known = protocol.heads if way == "known" else None
+    front = Front(dispatcher, puppet, served, metrics, log, desk, sock.getsockname()[1], known)
     async with asyncio.timeout(LIMIT_S):
         task = asyncio.ensure_future(server.run())
         await server.wait_started()
@@ -166,6 +172,16 @@ def request(
     given = {"content-length": str(len(body)), **(headers or {})}
     lines += [f"{name}: {value}" for name, value in given.items() if value]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def teach(heads: Heads, sent: bytes) -> None:
+    """Have the head of a request known, as the parser would have it."""
+    head, _, _ = sent.partition(b"\r\n\r\n")
+    pairs = [line.lower().partition(b": ")[::2] for line in head.split(b"\r\n")[1:]]
+    given = {name for name, _ in pairs}
+    if not given & {b"expect", b"connection", b"transfer-encoding"} and b"content-length" in given:
+        original = [line.partition(b": ")[::2] for line in head.split(b"\r\n")[1:]]
+        heads.learn(sent, read_head([(name.lower(), value) for name, value in original]))
 
 
 async def read_answer(reader: asyncio.StreamReader, method: str = "POST") -> HttpAnswer:

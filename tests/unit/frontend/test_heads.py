@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.frontend.front import Front, front_end, read_answer, request
 
 from pelton.batching.entry import About, Answer
+from pelton.compiled import core
 from pelton.frontend.heads import Heads
 from pelton.frontend.invocations import Head
 
@@ -53,6 +54,9 @@ class NoHeads(Heads):
 
     def find(self, data: bytes) -> None:
         return None
+
+    def learn(self, data: bytes, head: Head) -> None:
+        pass
 
 
 async def _answer_all(front: Front) -> None:
@@ -125,7 +129,9 @@ def test_a_head_is_parsed_once() -> None:
     first, second = request(b"{}"), request(b"[]")
     uvloop.run(_conversation([(first, 0), (second, 0), (request(b"{1}"), 0)], Watched()))
 
-    assert [one and one[1] for one in found] == [None, b"[]", None]
+    # Of a connection whose head is known nothing comes here, if there is compiled code.
+    bodies = [one and one[1] for one in found]
+    assert bodies == ([None, b"[]", None] if core is None else [None, None])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""A request's way through the front end, on both ways: the short one and ASGI's."""
+"""A request's way through the front end, on both ways: the short one and ASGI's.
+
+The short one twice: heads that are known, which compiled code reads, and heads that are not.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from pelton.errors import Draining, NotReady, WorkerCrashed, WorkerLost
 from pelton.frontend.exchange import Exchange
 from pelton.frontend.invocations import read_head
 
-pytestmark = [pytest.mark.parametrize("way", ["short", "asgi"]), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.parametrize("way", ["known", "short", "asgi"]), pytest.mark.timeout(120)]
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:

@@ -1,0 +1,89 @@
+/* What the files of pelton.compiled.core share. `reference` says what each type and function is for. */
+
+#ifndef PELTON_CORE_H
+#define PELTON_CORE_H
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+#include <structmember.h>
+
+#if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "frames are little-endian, and so must be this machine"
+#endif
+
+/* reference.Fields */
+typedef struct {
+    PyObject_HEAD
+    unsigned long long id;
+    double deadline, came_at, queued_at, started_at, done_at;
+    PyObject *body, *content_type, *stage, *answer, *error, *lane, *on_done;
+    PyObject *request_id, *desk, *connection, *head, *timer;
+    Py_ssize_t bytes_in, received;
+    char disconnected, is_complete, keep_alive, response_complete;
+} Fields;
+
+/* reference.Line */
+typedef struct {
+    PyObject_HEAD
+    PyObject *queue;
+    Py_ssize_t queued, queued_bytes, limit, room, room_bytes;
+    double turn_at, drained_per_s, watched;
+} Line;
+
+/* What invocations share on the compiled way; see arrive.c and respond.c. */
+typedef struct {
+    PyObject_HEAD
+    Line *line;
+    PyObject *desk, *known, *next_id, *on_done, *lines, *record, *log;
+    PyTypeObject *invocation;
+    double timeout_s;
+    Py_ssize_t max_bytes;
+    unsigned long long seen;
+} Way;
+
+/* reference.Link, and of the last head that came on it: its bytes, and what they say. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *transport, *cycle, *keep_alive_task, *pipeline, *flow, *way;
+    PyObject *known, *head, *content_type, *request_id;
+    Py_ssize_t content_length;
+    double idle_since;
+    char is_between;
+} Link;
+
+/* The module's own objects; there is one interpreter. */
+typedef struct {
+    PyTypeObject *fields, *line, *link, *way;
+    PyObject *queued, *running, *done; /* members of Stage */
+    PyTypeObject *answer;
+    int answer_kind;
+    PyObject *empty;
+    PyObject *append, *popleft, *receive, *turn_at_name, *watch, *look, *is_closing, *write;
+    PyObject *read_paused, *content_length, *content_type, *timeout, *request_id, *prefix, *unset_keep_alive;
+} Core;
+
+extern Core core;
+
+/* Call a method; the limited interface has no shorter way before Python 3.12. */
+#define call0(self, name) PyObject_CallMethodObjArgs(self, name, NULL)
+#define call1(self, name, value) PyObject_CallMethodObjArgs(self, name, value, NULL)
+
+int add_types(PyObject *module);      /* fields.c */
+int add_way(PyObject *module);        /* respond.c */
+PyObject *link_data_received(PyObject *self, PyObject *data); /* arrive.c */
+extern PyMethodDef batch_methods[];   /* batch.c */
+
+/* Put a new reference in place of an old one. */
+static inline void put(PyObject **place, PyObject *value)
+{
+    PyObject *old = *place;
+    *place = value;
+    Py_XDECREF(old);
+}
+
+static inline int is_none(PyObject *value) { return value == NULL || value == Py_None; }
+
+static inline int is_fields(PyObject *value) { return PyObject_TypeCheck(value, core.fields); }
+
+#endif
