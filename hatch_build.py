@@ -49,7 +49,7 @@ def libraries(root: Path) -> tuple[Library, ...]:
         Library(
             compiled / "core.abi3.so",
             core,
-            "small requests will take twice the server's processor time",
+            "small requests will cost the server a quarter more",
             is_module=True,
         ),
     )

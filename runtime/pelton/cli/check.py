@@ -10,8 +10,8 @@ from pelton.settings import options
 
 _COMPILED = "compiled"
 _MISSING = (
-    "not compiled, so large requests are decoded more slowly; put a C compiler (cc) on this machine"
-    " and install pelton again"
+    "not compiled, so {what}; put a C compiler (cc) and Python's headers (python3-dev) on this"
+    " machine and install pelton again"
 )
 
 
@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}".rstrip())
 
     from pelton import platform
+    from pelton.compiled import core
     from pelton.supervisor.revision import slot_bytes, slot_plan
     from pelton.tiers import GB
     from pelton_kernels import json_lists
@@ -44,6 +45,12 @@ def run(args: argparse.Namespace) -> int:
         f"\nThis machine: {platform.usable_cores()} usable cores,"
         f" {platform.memory_limit_bytes() / GB:.3g} GB of memory."
         f"\nSlots: {plan.slots} of {slot_bytes(entity) / GB:.3g} GB each ({plan.reason})."
-        f"\nKernel for lists of numbers: {_COMPILED if json_lists.is_compiled() else _MISSING}."
+        f"\nKernel for lists of numbers: "
+        f"{_compiled(json_lists.is_compiled(), 'large requests are decoded more slowly')}."
+        f"\nFront end: {_compiled(core is not None, 'small requests cost it more time')}."
     )
     return 0
+
+
+def _compiled(is_compiled: bool, what: str) -> str:
+    return _COMPILED if is_compiled else _MISSING.format(what=what)

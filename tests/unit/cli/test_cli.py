@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pelton import compiled
 from pelton.cli import COMMANDS, main
 from pelton.cli.serve import curl
 from pelton.settings import options
@@ -43,13 +44,19 @@ def test_check_tells_each_setting_and_where_it_came_from(
     assert {option.name for option in options()} <= rows.keys()
 
 
-def test_check_tells_whether_the_kernel_is_there(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("is_there", "said"), [(True, "compiled."), (False, "not compiled, so")])
+def test_check_tells_what_is_compiled(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    is_there: bool,
+    said: str,
 ) -> None:
-    for library, said in ((object(), "numbers: compiled."), (None, "put a C compiler (cc) on")):
-        monkeypatch.setattr(json_lists, "_library", library)
-        assert main(["check"]) == 0
-        assert said in capsys.readouterr().out
+    monkeypatch.setattr(json_lists, "_library", object() if is_there else None)
+    monkeypatch.setattr(compiled, "core", object() if is_there else None)
+    assert main(["check"]) == 0
+    told = capsys.readouterr().out
+    for what in ("Kernel for lists of numbers", "Front end"):
+        assert f"{what}: {said}" in told
 
 
 @pytest.mark.parametrize(
