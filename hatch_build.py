@@ -15,7 +15,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _FLAGS = ("-std=c11", "-O3", "-shared", "-fPIC", "-Wall", "-Wextra")
 # Its functions are the interpreter's, which has them when it loads the module; one file for every
-# Python from 3.11 on.
+# Python from 3.10 on.
 _MODULE_FLAGS = ("-undefined", "dynamic_lookup") if sys.platform == "darwin" else ()
 
 

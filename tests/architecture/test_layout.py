@@ -20,7 +20,7 @@ IN_WORKER = [
     path
     for path in SOURCES
     if re.match(
-        r"runtime/pelton/(worker/|channel/|errors\.py|platform\.py|__init__\.py)|kernels/",
+        r"runtime/pelton/(worker/|channel/|compiled/|errors\.py|platform\.py|__init__\.py)|kernels/",
         path.relative_to(ROOT).as_posix(),
     )
 ]

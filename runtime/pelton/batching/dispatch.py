@@ -61,8 +61,7 @@ class Dispatcher(Line):
         self._limits = limits
         self._call_soon = call_soon
         self._queue: deque[Entry] = deque()
-        self._queued = 0
-        self._queued_bytes = 0
+        self._queued = self._queued_bytes = 0
         self._limit = limits.queue_limit
         self._room = self._room_bytes = 0
         self._turn_at = 0.0  # 0 between two turns
@@ -129,12 +128,11 @@ class Dispatcher(Line):
         self._check(entry.deadline, now)
         entry.queued_at = now
         self._expiry.watch(entry.deadline)
-        size = len(entry.body)
         self._queue.append(entry)
         self._queued += 1
-        self._queued_bytes += size
         self._room -= 1
-        self._room_bytes -= size
+        self._queued_bytes += len(entry.body)
+        self._room_bytes -= len(entry.body)
         if self._call_soon is None:
             self._end_turn()
         else:
@@ -146,7 +144,7 @@ class Dispatcher(Line):
 
     def look_ahead_if_due(self) -> None:
         """In the middle of a turn: give busy lanes that will be through soon what is there."""
-        if not self._idle and self.clock() >= self.ahead.due_at:
+        if not self._idle:
             self.look_ahead(self.clock())
 
     def turn_at(self) -> float:
@@ -161,10 +159,9 @@ class Dispatcher(Line):
         if self._call_soon is not None:
             self._turn_at = now
             self._call_soon(self._end_turn)
-            waiting, size = self._queued + self.ahead.requests, self._queued_bytes
-            is_open = self._refuse is None
-            self._room = self._limit - waiting if is_open else 0
-            self._room_bytes = self._limits.queue_limit_bytes - size - self.ahead.body_bytes
+            load = self.load()
+            self._room = self._limit - load.queued if self._refuse is None else 0
+            self._room_bytes = self._limits.queue_limit_bytes - load.queued_bytes
         return now
 
     def _end_turn(self) -> None:

@@ -35,6 +35,7 @@ from enum import IntEnum
 from typing import Any, Final, NamedTuple, Protocol
 
 from pelton.channel.frames import HEADER, LAST, MAX_PAYLOAD_BYTES, Buffer, Frame
+from pelton.compiled import core
 from pelton.errors import FrameError
 
 VERDICTS: Final = ("fast_path", "fast_path_reason", "batching", "batching_reason")
@@ -210,11 +211,15 @@ _ANSWER_META: Final = struct.Struct("<HBHfff")
 
 
 def encode_answers(answers: Sequence[tuple[int, AnswerMeta, Buffer]]) -> list[Buffer]:
-    """Return the ANSWER frames of whole answers as the buffers to write; bodies are not copied.
+    """Return the ANSWER frames of whole answers as the buffers to write; large ones are not copied.
 
     Raises:
         FrameError: an answer is too large for a frame.
     """
+    if core is not None and type(answers) is list:
+        joined = core.encode_answers(answers, ANSWER, _pack_answer)
+        if joined is not None:
+            return [joined]
     pack, known, packed, meta_bytes = HEADER.pack, None, b"", 0
     buffers: list[Buffer] = []
     for id, meta, body in answers:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pelton.channel import frames
 
@@ -31,6 +31,8 @@ class ChannelServer:
         self.sock = sock
         self._write_lock = threading.Lock()
         self._reader = frames.FrameReader()
+        self.on_data: Callable[[bytes], int] | None = None
+        """Takes whole frames off the start of bytes that begin with one; says how many bytes."""
         self._buffer = memoryview(bytearray(_READ_BYTES))
 
     def send(self, outgoing: Sequence[frames.Frame]) -> None:
@@ -74,7 +76,11 @@ class ChannelServer:
             count = self.sock.recv_into(self._buffer)
             if count == 0:
                 raise EOFError
-            return self._reader.feed(self._buffer[:count])
+            data = bytes(self._buffer[:count])
+            if self.on_data is None or not self._reader.is_between:
+                return self._reader.feed(data)
+            taken = self.on_data(data)
+            return self._reader.feed(data[taken:]) if taken < count else []
         count = self.sock.recv_into(room, 0, socket.MSG_WAITALL)
         if count == 0:
             raise EOFError

@@ -1,15 +1,11 @@
 /* What is done for each request of a batch: taking, beginning, encoding it, and cutting its answers. */
 
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "core.h"
 
-#define HEADER_BYTES 16
 #define META_BYTES 9 /* f64 deadline | u8 whether there is a content type */
-#define LAST 1
-#define MAX_PAYLOAD 0x7fffffffU
 #define JOIN_BYTES (256 * 1024)
 
 static Fields *as_fields(PyObject *value)
@@ -117,14 +113,43 @@ static PyObject *begin(PyObject *Py_UNUSED(module), PyObject *args)
     return Py_BuildValue("dn", earliest, size);
 }
 
-static void put_header(char *out, uint32_t payload, int kind, int flags, uint16_t meta, unsigned long long id)
+void write_header(char *out, const Header *header)
 {
-    uint64_t wide = id;
-    memcpy(out, &payload, 4);
-    out[4] = (char)kind;
-    out[5] = (char)flags;
-    memcpy(out + 6, &meta, 2);
-    memcpy(out + 8, &wide, 8);
+    memcpy(out, &header->payload, 4);
+    memcpy(out + 4, &header->kind, 1);
+    memcpy(out + 5, &header->flags, 1);
+    memcpy(out + 6, &header->meta, 2);
+    memcpy(out + 8, &header->id, 8);
+}
+
+Header read_header(const char *data)
+{
+    Header header;
+    memcpy(&header.payload, data, 4);
+    memcpy(&header.kind, data + 4, 1);
+    memcpy(&header.flags, data + 5, 1);
+    memcpy(&header.meta, data + 6, 2);
+    memcpy(&header.id, data + 8, 8);
+    return header;
+}
+
+/* Make a named tuple of many new references, which it takes; NULL if one of them is, or on failure. */
+PyObject *new_tuple(PyTypeObject *type, PyObject **items, Py_ssize_t many)
+{
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    PyObject *made = NULL;
+    int is_whole = 1;
+    for (Py_ssize_t i = 0; i < many; i++)
+        is_whole = is_whole && items[i] != NULL;
+    if (is_whole)
+        made = allocate(type, many);
+    for (Py_ssize_t i = 0; i < many; i++) {
+        if (made == NULL)
+            Py_XDECREF(items[i]);
+        else
+            PyTuple_SetItem(made, i, items[i]);
+    }
+    return made;
 }
 
 static const char *latin(PyObject *content_type, Py_ssize_t *bytes)
@@ -172,7 +197,8 @@ static PyObject *encode(PyObject *Py_UNUSED(module), PyObject *args)
         if (has_type)
             type = latin(entry->content_type, &type_bytes);
         Py_ssize_t meta = META_BYTES + type_bytes, bytes = PyBytes_Size(entry->body);
-        put_header(out, (uint32_t)(meta + bytes), kind, i + 1 < many ? 0 : LAST, (uint16_t)meta, entry->id);
+        Header header = {(uint32_t)(meta + bytes), (uint8_t)kind, i + 1 < many ? 0 : LAST, (uint16_t)meta, entry->id};
+        write_header(out, &header);
         memcpy(out + HEADER_BYTES, &entry->deadline, 8);
         out[HEADER_BYTES + 8] = (char)has_type;
         if (type_bytes)
@@ -186,17 +212,9 @@ static PyObject *encode(PyObject *Py_UNUSED(module), PyObject *args)
 
 static PyObject *new_answer(PyObject *about, const char *body, Py_ssize_t bytes)
 {
-    allocfunc allocate = (allocfunc)PyType_GetSlot(core.answer, Py_tp_alloc);
-    PyObject *content = PyBytes_FromStringAndSize(body, bytes);
-    PyObject *answer = content == NULL ? NULL : allocate(core.answer, 2);
-    if (answer == NULL) {
-        Py_XDECREF(content);
-        return NULL;
-    }
     Py_INCREF(about);
-    PyTuple_SetItem(answer, 0, about);
-    PyTuple_SetItem(answer, 1, content);
-    return answer;
+    PyObject *items[] = {about, PyBytes_FromStringAndSize(body, bytes)};
+    return new_tuple(core.answer, items, 2);
 }
 
 /* Note an answer for its lane; returns -1 on failure. */
@@ -229,18 +247,14 @@ static PyObject *cut(PyObject *Py_UNUSED(module), PyObject *args)
     if (by_lane == NULL)
         return NULL;
     while (end - at >= HEADER_BYTES) {
-        uint32_t payload;
-        uint16_t metadata;
-        uint64_t number;
-        memcpy(&payload, data + at, 4);
-        memcpy(&metadata, data + at + 6, 2);
-        memcpy(&number, data + at + 8, 8);
-        int is_answer = (unsigned char)data[at + 4] == core.answer_kind && data[at + 5] & LAST;
-        if (!is_answer || payload > MAX_PAYLOAD || metadata > payload || (Py_ssize_t)payload > end - at - HEADER_BYTES)
+        Header header = read_header(data + at);
+        Py_ssize_t payload = header.payload, metadata = header.meta;
+        int is_answer = header.kind == core.answer_kind && header.flags & LAST;
+        if (!is_answer || header.payload > MAX_PAYLOAD || metadata > payload || payload > end - at - HEADER_BYTES)
             break;
         const char *own = data + at + HEADER_BYTES;
-        at += HEADER_BYTES + (Py_ssize_t)payload;
-        PyObject *id = PyLong_FromUnsignedLongLong(number);
+        at += HEADER_BYTES + payload;
+        PyObject *id = PyLong_FromUnsignedLongLong(header.id);
         PyObject *lane = id == NULL ? NULL : PyDict_GetItemWithError(where, id);
         if (lane == NULL) {
             Py_XDECREF(id);
@@ -250,7 +264,7 @@ static PyObject *cut(PyObject *Py_UNUSED(module), PyObject *args)
         }
         Py_INCREF(lane);
         int failed = PyDict_DelItem(where, id) < 0;
-        if (!failed && (metadata != meta_bytes || memcmp(own, meta, metadata) != 0)) {
+        if (!failed && (metadata != meta_bytes || memcmp(own, meta, (size_t)metadata) != 0)) {
             meta = own;
             meta_bytes = metadata;
             put(&about, PyObject_CallFunction(read, "y#", meta, meta_bytes));
@@ -261,7 +275,7 @@ static PyObject *cut(PyObject *Py_UNUSED(module), PyObject *args)
             if (about == Py_None)
                 Py_INCREF(answer);
             else
-                answer = new_answer(about, own + metadata, (Py_ssize_t)payload - metadata);
+                answer = new_answer(about, own + metadata, payload - metadata);
             failed = answer == NULL || note(by_lane, lane, id, answer) < 0;
             Py_XDECREF(answer);
         }

@@ -4,8 +4,9 @@
 #define PELTON_CORE_H
 
 #define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x030B0000
+#define Py_LIMITED_API 0x030A0000 /* workers run on the Python of their model, 3.10 at the oldest */
 #include <Python.h>
+#include <stdint.h>
 #include <structmember.h>
 
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -73,6 +74,7 @@ int add_types(PyObject *module);      /* fields.c */
 int add_way(PyObject *module);        /* respond.c */
 PyObject *link_data_received(PyObject *self, PyObject *data); /* arrive.c */
 extern PyMethodDef batch_methods[];   /* batch.c */
+extern PyMethodDef worker_methods[];  /* worker.c */
 
 /* Put a new reference in place of an old one. */
 static inline void put(PyObject **place, PyObject *value)
@@ -83,6 +85,22 @@ static inline void put(PyObject **place, PyObject *value)
 }
 
 static inline int is_none(PyObject *value) { return value == NULL || value == Py_None; }
+
+/* A frame's header; see pelton.channel.frames. */
+#define HEADER_BYTES 16
+#define LAST 1
+#define MAX_PAYLOAD 0x7fffffffU
+
+typedef struct {
+    uint32_t payload;
+    uint8_t kind, flags;
+    uint16_t meta;
+    uint64_t id;
+} Header;
+
+void write_header(char *out, const Header *header); /* batch.c */
+Header read_header(const char *data);
+PyObject *new_tuple(PyTypeObject *type, PyObject **items, Py_ssize_t many);
 
 static inline int is_fields(PyObject *value) { return PyObject_TypeCheck(value, core.fields); }
 

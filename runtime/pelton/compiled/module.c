@@ -61,7 +61,8 @@ PyMODINIT_FUNC PyInit_core(void)
     if (module == NULL)
         return NULL;
     if (intern() < 0 || add_types(module) < 0 || add_way(module) < 0
-        || PyModule_AddFunctions(module, batch_methods) < 0) {
+        || PyModule_AddFunctions(module, batch_methods) < 0
+        || PyModule_AddFunctions(module, worker_methods) < 0) {
         Py_DECREF(module);
         return NULL;
     }

@@ -19,6 +19,7 @@ from pelton.channel import frames
 from pelton.channel.frames import Buffer
 from pelton.channel.messages import REQUEST, Kind, read_request
 from pelton.channel.server import ChannelServer
+from pelton.compiled import core
 from pelton.errors import FrameError
 from pelton.worker.answerer import Answerer, WorkerRequest
 from pelton.worker.slot import Batch, Slot
@@ -48,6 +49,9 @@ class Loop:
         self._waiting: dict[int, Batch] = {}  # not begun; the key is the batch's id
         self._taking = threading.Lock()  # a batch is begun or given back, not both
         self._slots = [Slot(channel, answerer) for _ in range(slots)]
+        self._requests: list[WorkerRequest] = []  # of a batch that has not come as a whole
+        if core is not None:
+            channel.on_data = self._cut
 
     def run(self) -> None:
         """Return when the worker is drained. Ends the process if the server is gone."""
@@ -96,20 +100,33 @@ class Loop:
             and sum(len(request.body) for request in requests) < _AHEAD_BYTES
         )
 
+    def _cut(self, data: bytes) -> int:
+        """Take the whole requests at the start of ``data``; returns the bytes they take."""
+        assert core is not None
+        taken, is_whole = 0, True
+        while is_whole:
+            taken, requests, is_whole = core.cut_requests(data, taken, REQUEST, WorkerRequest)
+            self._requests += requests
+            if is_whole:
+                self._take_batch()
+        return int(taken)
+
+    def _take_batch(self) -> None:
+        requests, self._requests = self._requests, []
+        batch = Batch(requests)
+        if self._may_decode_ahead(requests):
+            batch.ahead = self._answerer.decode_ahead(requests)
+        self._waiting[batch.id] = batch
+        self._batches.put(batch)
+
     def _read(self) -> None:
-        requests: list[WorkerRequest] = []
         try:
             for kind, id, meta, body, flags in self._channel:
                 if kind == REQUEST:
                     deadline, content_type = read_request(meta)
-                    requests.append(_request((id, body, content_type, deadline)))
+                    self._requests.append(_request((id, body, content_type, deadline)))
                     if flags & frames.LAST:
-                        batch = Batch(requests)
-                        if self._may_decode_ahead(requests):
-                            batch.ahead = self._answerer.decode_ahead(requests)
-                        self._waiting[batch.id] = batch
-                        self._batches.put(batch)
-                        requests = []
+                        self._take_batch()
                 elif kind == Kind.PING:
                     self._channel.send([frames.Frame(Kind.PONG, id)])
                 elif kind == Kind.CANCEL:

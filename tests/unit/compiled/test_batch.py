@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import threading
 from collections import deque
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pelton.batching.entry import About, Answer, Entry, Stage
 from pelton.batching.forming import take_reference
 from pelton.batching.lane import begin_reference
+from pelton.channel import messages
 from pelton.channel.frames import LAST, Frame, FrameReader, encode
 from pelton.channel.messages import (
     ANSWER,
@@ -21,11 +24,17 @@ from pelton.channel.messages import (
     AnswerMeta,
     Kind,
     answer_frame,
+    encode_answers,
     encode_requests,
+    read_request,
 )
+from pelton.channel.server import ChannelServer
 from pelton.compiled import core
 from pelton.supervisor import answers as answers_module
 from pelton.supervisor.answers import Answers
+from pelton.worker import loop as loop_module
+from pelton.worker.answerer import WorkerRequest
+from pelton.worker.loop import Loop
 
 has_core = pytest.mark.skipif(core is None, reason="nothing is compiled without a compiler")
 sizes = st.one_of(st.integers(0, 40), st.integers(0, 300_000))
@@ -199,8 +208,96 @@ def test_what_is_no_whole_answer_is_left(size: int, kind: int, flags: int, meta_
         lambda: core.encode((), 1),
         lambda: core.use(1, 2, 3, int, 4),
         lambda: core.Way(),
+        lambda: core.cut_requests(b"", 0, 1, int),
+        lambda: core.encode_answers([(1, 2, b"")], 1, lambda meta: meta),
+        lambda: core.encode_answers([()], 1, bytes),
     ],
 )
 def test_other_things_are_refused(call: Any) -> None:
     with pytest.raises(TypeError):
         call()
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[list[list[Entry]], list[int]]:
+    sent = [batch for batch in draw(st.lists(entries(), max_size=3)) if batch]
+    stream = b"".join(buffer for batch in sent for buffer in encode_requests(batch))
+    cuts = draw(st.lists(st.integers(0, len(stream)), max_size=3))
+    return sent, sorted({0, len(stream), *cuts})
+
+
+class Batches:
+    """What a worker's loop makes of a stream."""
+
+    def __init__(self, *, compiled: bool) -> None:
+        self.seen: list[list[tuple[int, bytes, str | None, float]]] = []
+        ours, theirs = socket.socketpair()
+        self._server = theirs
+        channel = ChannelServer(ours)
+        with pytest.MonkeyPatch.context() as patch:
+            if not compiled:
+                patch.setattr(loop_module, "core", None)
+            answerer: Any = None
+            self._loop = Loop(channel, answerer, 1)
+        self._loop._take_batch = self._take  # type: ignore[method-assign]
+        self._channel = channel
+
+    def _take(self) -> None:
+        requests, self._loop._requests = self._loop._requests, []
+        self.seen.append([(r.id, bytes(r.body), r.content_type, r.deadline) for r in requests])
+
+    def feed(self, stream: bytes, cuts: list[int]) -> None:
+        """Have the stream read, written in these pieces."""
+
+        def write() -> None:
+            for start, end in pairwise(cuts):
+                self._server.sendall(stream[start:end])
+            self._server.close()
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        for kind, id, meta, body, flags in self._channel:
+            assert kind == REQUEST
+            deadline, content_type = read_request(meta)
+            self._loop._requests.append(WorkerRequest(id, body, content_type, deadline))
+            if flags & LAST:
+                self._take()
+        writing.join()
+        self._channel.close()
+
+
+@has_core
+@settings(deadline=None)
+@given(given_batches=batches())
+def test_cut_requests(given_batches: tuple[list[list[Entry]], list[int]]) -> None:
+    sent, cuts = given_batches
+    stream = b"".join(bytes(buffer) for batch in sent for buffer in encode_requests(batch))
+    ours, theirs = Batches(compiled=True), Batches(compiled=False)
+    ours.feed(stream, cuts)
+    theirs.feed(stream, cuts)
+    assert ours.seen == theirs.seen
+    assert [[seen[0] for seen in batch] for batch in ours.seen] == [ids(batch) for batch in sent]
+
+
+@has_core
+@given(
+    given_answers=st.lists(
+        st.tuples(
+            st.integers(0, 2**64 - 1),
+            st.sampled_from([AnswerMeta(200, path=1), AnswerMeta(400, "text/caf\xe9")]),
+            bodies,
+        )
+    )
+)
+def test_encode_answers(given_answers: list[tuple[int, AnswerMeta, Any]]) -> None:
+    joined = encode_answers(given_answers)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(messages, "core", None)
+        assert b"".join(joined) == b"".join(encode_answers(given_answers))
+
+
+@has_core
+def test_answers_of_a_batch_are_one_buffer() -> None:
+    meta = AnswerMeta(200, path=1)
+    assert len(encode_answers([(id, meta, b"[1]") for id in range(50)])) == 1
+    assert len(encode_answers([(1, meta, b"x" * 100_000)])) == 2
