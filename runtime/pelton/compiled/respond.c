@@ -108,7 +108,8 @@ static int is_usual(Way *self, Fields *entry, PyObject *answer)
 {
     if (Py_TYPE((PyObject *)entry) != self->invocation || answer == Py_None || entry->stage != core.running
         || entry->disconnected || !entry->is_complete || !entry->keep_alive || entry->response_complete
-        || !is_none(entry->timer) || is_none(entry->on_done))
+        || !is_none(entry->timer) || is_none(entry->on_done) || entry->connection == NULL
+        || !PyObject_TypeCheck(entry->connection, core.link))
         return 0;
     PyObject *body = PyTuple_GetItem(answer, 1);
     if (body == NULL)
