@@ -51,7 +51,10 @@ def said(folder: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+@pytest.mark.skipif(
+    shutil.which("cc") is None or not Path(sysconfig.get_path("include"), "Python.h").exists(),
+    reason="no C compiler, or no headers of Python",
+)
 def test_a_wheel_has_what_is_compiled_and_says_for_which_machine(tmp_path: Path) -> None:
     wheel = built(tmp_path, "cc")
     platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
