@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Protocol
+from collections.abc import Callable
 
 from pelton.batching.entry import Entry, Stage
 from pelton.compiled import core
-
-
-class Take(Protocol):
-    """As ``take_reference``."""
-
-    def __call__(  # noqa: D102
-        self,
-        queue: deque[Entry],
-        now: float,
-        cost: tuple[float, float],
-        most: float,
-        most_bytes: float,
-        odd_above: float,
-        /,
-    ) -> tuple[list[Entry], int, list[Entry]]: ...
 
 
 def take_reference(
@@ -81,4 +66,7 @@ def take_reference(
     return batch, size, late
 
 
-take: Take = take_reference if core is None else core.take
+take: Callable[
+    [deque[Entry], float, tuple[float, float], float, float, float],
+    tuple[list[Entry], int, list[Entry]],
+] = take_reference if core is None else core.take
