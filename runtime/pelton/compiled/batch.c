@@ -235,7 +235,8 @@ static int note(PyObject *by_lane, PyObject *lane, PyObject *id, PyObject *answe
     return failed ? -1 : 0;
 }
 
-/* cut(data, where, read): as pelton.supervisor.answers.cut. */
+/* cut(data, where, read): the whole answers at the start of data, by lane, as FrameReader and Answers.take have
+   them: (bytes taken, {lane: [(id, answer)]}). */
 static PyObject *cut(PyObject *Py_UNUSED(module), PyObject *args)
 {
     const char *data, *meta = NULL;
@@ -296,6 +297,6 @@ PyMethodDef batch_methods[] = {
     {"take", take, METH_VARARGS, "As pelton.batching.forming.take."},
     {"begin", begin, METH_VARARGS, "As pelton.batching.lane.begin."},
     {"encode", encode, METH_VARARGS, "As messages.encode_requests, joined; None if that should do it."},
-    {"cut", cut, METH_VARARGS, "As pelton.supervisor.answers.cut."},
+    {"cut", cut, METH_VARARGS, "cut(data, where, read): the whole answers at the start of data, by lane."},
     {NULL, NULL, 0, NULL},
 };

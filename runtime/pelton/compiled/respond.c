@@ -157,7 +157,8 @@ static int write_answer(Way *self, Group *group, Fields *entry, PyObject *body, 
     return logged == NULL ? -1 : 0;
 }
 
-/* respond(ended, now, idle_at): as reference.respond. */
+/* respond(ended, now, idle_at): write the usual answers of ended, (entry, answer) each, and return the rest.
+   As Dispatcher.end and Exchange._done do it for one; `now` on the clock, `idle_at` on the loop's. */
 static PyObject *way_respond(Way *self, PyObject *args)
 {
     PyObject *ended;
@@ -247,7 +248,7 @@ static void way_dealloc(PyObject *self)
 }
 
 static PyMethodDef way_methods[] = {
-    {"respond", (PyCFunction)(void (*)(void))way_respond, METH_VARARGS, "As reference.respond."},
+    {"respond", (PyCFunction)(void (*)(void))way_respond, METH_VARARGS, "respond(ended, now, idle_at): write the usual answers and return the rest."},
     {NULL, NULL, 0, NULL},
 };
 
