@@ -39,23 +39,39 @@ static inline bool is_digit(const char *at)
     return (unsigned char)(*at - '0') < 10;
 }
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+static const uint64_t ASCII_ZEROS = 0x3030303030303030;
+static const uint64_t TENS[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+
+/* Return the number that eight digits are, the first in the lowest byte, each without its '0'. */
+static inline uint64_t of_eight(uint64_t digits)
+{
+    digits = digits * 10 + (digits >> 8); /* pairs of digits, then fours, then all */
+    return ((digits & 0x000000FF000000FF) * (100 + (UINT64_C(1000000) << 32))
+            + ((digits >> 16 & 0x000000FF000000FF) * (1 + (UINT64_C(10000) << 32))))
+           >> 32;
+}
+#endif
+
 /* Append the digits at `at` to `digits` (modulo 2^64) and return where they end; eight at a time
- * are checked and added up in one word, on machines that store its lowest byte first. */
+ * are checked and added up in one word, on machines that store its lowest byte first. How many the
+ * last word has is no branch: it differs from number to number. */
 static inline const char *append(const char *at, const char *end, uint64_t *digits)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    while (end - at >= 8) {
+    for (; end - at >= 8; at += 8) {
         uint64_t eight;
         memcpy(&eight, at, 8);
-        if (((eight + 0x4646464646464646) | (eight - 0x3030303030303030)) & 0x8080808080808080)
-            break;
-        eight -= 0x3030303030303030;
-        eight = eight * 10 + (eight >> 8); /* pairs of digits, then fours, then all */
-        eight = ((eight & 0x000000FF000000FF) * (100 + (UINT64_C(1000000) << 32))
-                 + ((eight >> 16 & 0x000000FF000000FF) * (1 + (UINT64_C(10000) << 32))))
-                >> 32;
-        *digits = *digits * 100000000 + eight;
-        at += 8;
+        /* The lowest of these bits is at the first that is no digit; above it they say nothing. */
+        uint64_t others = ((eight + 0x4646464646464646) | (eight - ASCII_ZEROS)) & 0x8080808080808080;
+        eight -= ASCII_ZEROS;
+        if (others) {
+            int count = __builtin_ctzll(others) >> 3;
+            eight = eight << 8 << (56 - 8 * count); /* zeros before the digits, nothing after them */
+            *digits = *digits * TENS[count] + of_eight(eight);
+            return at + count;
+        }
+        *digits = *digits * 100000000 + of_eight(eight);
     }
 #endif
     while (at < end && is_digit(at))
@@ -110,7 +126,10 @@ static inline bool read_number(Reader *reader)
     at += is_negative;
     const char *first = at;
     uint64_t digits = 0, bits;
-    at = append(at, end, &digits);
+    if (end - at > 1 && is_digit(at) && at[1] == '.') /* most fractions */
+        digits = (uint64_t)(*at++ - '0');
+    else
+        at = append(at, end, &digits);
     long count = at - first;
     if (count == 0 || (count > 1 && *first == '0'))
         return false;
@@ -161,7 +180,7 @@ static inline bool read_number(Reader *reader)
 static inline char peek(Reader *reader)
 {
     const char *at = reader->at;
-    while (at < reader->end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'))
+    while (at < reader->end && *at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'))
         at++;
     reader->at = at;
     return at < reader->end ? *at : 0;
