@@ -44,7 +44,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
             "wide",
             "LightGBM, 100 columns, 1,000 rows (2 MB)",
             {1000: 1.0},
-            (1, 4, 8),
+            (1, 8, 32),
             distinct=4,
             duration_s=8.0,
         ),
