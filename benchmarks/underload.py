@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
     print(f"medians of {parsed.rounds} rounds; {cores}")
     half = result["half"]
     print(
-        f"half of capacity ({median(r['capacity_per_s'] for r in half):,.0f}/s): "
+        f"at half of {median(r['capacity_per_s'] for r in half):,.0f}/s: "
         f"p99 {median(r['p99_ms'] for r in half):.2f} ms, "
         f"all but predict {median(r['added_p99_ms'] for r in half):.2f} ms; "
         f"predict {median(r['predict_ms'] for r in half):.2f} ms on average; "
