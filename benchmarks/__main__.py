@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+
+from pelton.bench.interruption import Interrupted
 
 COMMANDS = {
     "run": ("benchmarks.run", "scenarios x servers, interleaved rounds, results as JSON"),
@@ -28,7 +31,11 @@ def main(argv: list[str]) -> int:
             print(f"  {name:<10} {about}")
         return 0 if argv in (["-h"], ["--help"]) else 2
     module = importlib.import_module(COMMANDS[argv[0]][0])
-    return int(module.main(argv[1:]))
+    try:
+        return int(module.main(argv[1:]))
+    except (Interrupted, KeyboardInterrupt):
+        print("stopped", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":
