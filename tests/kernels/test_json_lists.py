@@ -221,6 +221,20 @@ def test_anything_else_is_not_read(text: bytes) -> None:
     assert_read_alike(text)
 
 
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize("digits", range(1, 19))
+@given(after=st.binary(max_size=9))
+@example(after=b"")
+@example(after=b"99999999")  # digits that are no part of the number
+@example(after=b"\xff\xba/:\x00\xb9\x80\x7f")
+def test_a_fraction_of_any_length_whatever_follows(sign: str, digits: int, after: bytes) -> None:
+    number = f"{sign}7.{'192837465091827364'[:digits]}"
+    found = json_lists.read(f"[{number}]".encode() + after, 0)
+    assert found is not None
+    assert found[0].tolist() == [float(number)]
+    assert found[1] == len(number) + 2
+
+
 @given(
     text=st.lists(_NUMBERS, min_size=1, max_size=4).map(lambda cells: json.dumps(cells).encode()),
     data=st.data(),
