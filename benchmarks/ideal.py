@@ -63,13 +63,13 @@ def main(argv: list[str]) -> int:
     result |= {"machine": machine.describe(PACKAGES), "cores": str(cores)}
     if parsed.out:
         parsed.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"medians of {parsed.rounds} alternating rounds; {cores}")
+    print(f"medians of alternating rounds; {cores}")
     for name, rounds in result["measures"].items():
         shares = sorted(r["per_s"] / r["ideal_per_s"] for r in rounds)
         print(
             f"{name:<44} {median(r['per_s'] for r in rounds):>8,.0f}/s of "
             f"{median(r['ideal_per_s'] for r in rounds):>8,.0f}/s: {median(shares):.0%} "
-            f"({shares[0]:.0%} to {shares[-1]:.0%})"
+            f"({shares[0]:.0%} to {shares[-1]:.0%} in {len(shares)} rounds)"
         )
     if interrupted:
         return 128 + signal.SIGINT
@@ -88,23 +88,23 @@ async def _measure(
         failed += tally.sent - tally.good
         return tally.in_window / parsed.duration
 
+    def note(name: str, per_s: float, ideal_per_s: float) -> None:
+        if not stop.is_set():  # what was cut short counts for nothing
+            measures.setdefault(name, []).append({"per_s": per_s, "ideal_per_s": ideal_per_s})
+
     for _ in range(parsed.rounds):
-        ideal = await asyncio.to_thread(_predict, predictors, parsed.duration)
-        per_s = await closed("wide1000", _LARGE, [])
         if stop.is_set():
-            break  # what was cut short counts for nothing
-        measures.setdefault("100 columns, 1,000 rows, of predict alone", []).append(
-            {"per_s": per_s, "ideal_per_s": ideal}
-        )
+            break
+        alone = await asyncio.to_thread(_predict, predictors, parsed.duration)
+        per_s = await closed("wide1000", _LARGE, [])
+        note("100 columns, 1,000 rows, of predict alone", per_s, alone)
         for slots in _SLOTS:
+            if stop.is_set():
+                break
             each = _MANY / slots
             ideal = slots * each / (_FIXED_S + _ROW_S * each)
             per_s = await closed("fixed", _MANY, ["--concurrency", str(slots)])
-            if stop.is_set():
-                break
-            measures.setdefault(f"20 ms + 0.5 ms a row, {slots} slots, of the ideal", []).append(
-                {"per_s": per_s, "ideal_per_s": ideal}
-            )
+            note(f"20 ms + 0.5 ms a row, {slots} slots, of the ideal", per_s, ideal)
     return {"measures": measures, "failed": failed}
 
 

@@ -27,7 +27,7 @@ from pelton.worker.loop import Loop
 from pelton.worker.model import LoadedModel
 from pelton.worker.warmup import warm_up
 
-_KEPT_BYTES = 64 * 1024 * 1024
+_KEPT_BYTES = 64 * 1024 * 1024  # a batch of bodies of 2 MB, its arrays and the model's
 
 
 def main(argv: list[str]) -> int:
