@@ -49,7 +49,7 @@ def libraries(root: Path) -> tuple[Library, ...]:
         Library(
             compiled / "core.abi3.so",
             core,
-            "small requests will cost the server a quarter more",
+            "small requests will cost the server a quarter more, and `pelton bench` twice as much",
             is_module=True,
         ),
     )

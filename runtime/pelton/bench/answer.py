@@ -53,10 +53,13 @@ class Expectation:
         body: the answer's bytes.
         relative: tolerance of floats, relative.
         absolute: tolerance of floats around zero.
+
+    Attributes:
+        known: bytes that are right; other ones may be, too.
     """
 
     def __init__(self, body: bytes, *, relative: float = 1e-5, absolute: float = 1e-7) -> None:
-        self._known = {body}
+        self.known = {body}
         self._relative = relative
         self._absolute = absolute
         try:
@@ -66,7 +69,7 @@ class Expectation:
 
     def met_by(self, body: bytes) -> bool:
         """Tell whether an answer is right; cheap when it was seen before."""
-        return body in self._known or self.says_the_same(body)
+        return body in self.known or self.says_the_same(body)
 
     def says_the_same(self, body: bytes) -> bool:
         """Tell whether an answer of other bytes is right all the same."""
@@ -77,6 +80,6 @@ class Expectation:
         except ValueError:
             return False
         right = same(value, self._value, relative=self._relative, absolute=self._absolute)
-        if right and len(self._known) < _KNOWN_LIMIT:
-            self._known.add(body)
+        if right and len(self.known) < _KNOWN_LIMIT:
+            self.known.add(body)
         return right

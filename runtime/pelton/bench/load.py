@@ -19,6 +19,7 @@ from pelton.bench.pacer import Pacer
 from pelton.bench.request import Mix, Request
 from pelton.bench.tally import INTERVAL_S, Interval, Tally
 from pelton.bench.target import Target
+from pelton.compiled import Asker
 
 _TICK_S: Final = 0.05
 _RETRY_S: Final = 0.05  # a closed loop against a dead target would spin without it
@@ -27,7 +28,7 @@ _OVERRUN_S: Final = 1.0  # a schedule that this process cannot keep is given up 
 _AFTER_STOP_S: Final = 1.0
 
 
-class Load:
+class Load(Asker):
     """Connections to one target and the requests on them. Owned by one event loop.
 
     Args:
@@ -38,6 +39,7 @@ class Load:
         timeout_s: after so long from its intended time a request has failed.
         stop: set to end the step early; what has ended by then is kept.
         on_interval: called with each interval's line.
+        clock: says what time it is, in seconds.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class Load:
         timeout_s: float,
         stop: asyncio.Event,
         on_interval: Callable[[Interval], None] = lambda interval: None,
+        clock: Callable[[], float] = perf_counter,
     ) -> None:
+        self._clock = clock
         self._target = target
         self._tls = target.ssl_context()
         self._picks = mix.picks
@@ -60,14 +64,14 @@ class Load:
         self._stop = stop
         self._on_interval = on_interval
         self._connections: set[Connection] = set()
-        self._idle: list[Connection] = []
         self._opening = 0
+        self._pause_s = 0.0
+        self._idle: list[Connection] = []
         self._backlog: deque[tuple[float, Request]] = deque()
         self._busy = 0
-        self._again: Callable[[float], None] | None = None  # closed loop: ask again, after so long
-        self._pause_s = 0.0
-        self._asking_until = 0.0  # closed loop: no caller asks again after it
-        self._tally = Tally()
+        self._again = None
+        self._asking_until = 0.0
+        self._tally: Tally = Tally()
         self._window_end = 0.0
 
     async def run_open(self, arrivals: Arrivals, tally: Tally) -> float:
@@ -77,7 +81,7 @@ class Load:
             Seconds from the start to the end of the schedule (less when stopped early).
         """
         self._tally, self._again = tally, None
-        start = perf_counter() + 0.02
+        start = self._clock() + 0.02
         self._window_end = start + arrivals.duration_s
         times = arrivals.times()
         due = next(times, None)
@@ -85,7 +89,7 @@ class Load:
 
         def release() -> None:
             nonlocal due
-            now = perf_counter()
+            now = self._clock()
             if due is not None and now > start + arrivals.duration_s + _OVERRUN_S:
                 tally.unsent = 1 + sum(1 for _ in times)
                 due = None
@@ -132,7 +136,7 @@ class Load:
             Seconds for which requests were sent and counted.
         """
         loop = asyncio.get_running_loop()
-        start = perf_counter() + lead_s
+        start = self._clock() + lead_s
         end = self._window_end = start + duration_s
 
         def count() -> None:
@@ -148,8 +152,8 @@ class Load:
             count()
 
         def again(after_s: float) -> None:
-            now = perf_counter()
-            if now >= end or self._stop.is_set():
+            now = self._clock()
+            if now >= self._asking_until or self._stop.is_set():
                 return
             if after_s <= 0:
                 self._fire(now)
@@ -159,9 +163,9 @@ class Load:
         self._again, self._pause_s, self._asking_until = again, pause_s, end
         self._limit = max(self._limit, concurrency)
         for _ in range(concurrency):
-            self._fire(perf_counter())
+            self._fire(self._clock())
         try:
-            return await self._watch(start, duration_s, lambda: perf_counter() >= end)
+            return await self._watch(start, duration_s, lambda: self._clock() >= end)
         finally:
             self._again, self._asking_until = None, 0.0
             if timer is not None:
@@ -189,8 +193,11 @@ class Load:
             self._grow()
 
     def answered(self, connection: Connection, status: int, head: bytes, body: bytes) -> None:
-        """Judge an answer and use the connection again."""
-        now = perf_counter()
+        """Judge an answer and use the connection again.
+
+        A usual one (see ``Wire``) has been judged, counted and followed by the next request there.
+        """
+        now = self._clock()
         request, connection.request = connection.request, None
         assert request is not None
         latency_s = now - connection.intended
@@ -201,12 +208,6 @@ class Load:
             tally.fail(str(status), latency_s, body)
         elif expectation is None or expectation.met_by(body):
             tally.succeed(latency_s, head, request.rows, now < self._window_end)
-            if self._asking_until and connection.is_open and not self._backlog:
-                now = perf_counter()
-                if now < self._asking_until and not self._stop.is_set():
-                    tally.sent += 1  # what follows would come to the same, the long way
-                    connection.send(next(self._picks), now)
-                    return
             pause_s = 0.0
         else:
             tally.fail("wrong", latency_s, body)
@@ -222,7 +223,7 @@ class Load:
         """Account for a connection that ended under a request, or while idle."""
         if request is not None:
             self._busy -= 1
-            self._tally.fail("reset", perf_counter() - connection.intended)
+            self._tally.fail("reset", self._clock() - connection.intended)
         elif connection in self._idle:
             self._idle.remove(connection)
         self._forget(connection)
@@ -279,10 +280,10 @@ class Load:
         sending_s = duration_s
         stopped_at: float | None = None
         while True:
-            now = perf_counter()
+            now = self._clock()
             self._sweep(now)
             if self._stop.is_set() and stopped_at is None:
-                stopped_at = now
+                stopped_at, self._asking_until = now, 0.0
                 sending_s = max(0.0, min(duration_s, now - start))
                 self._tally.sent -= len(self._backlog)
                 self._backlog.clear()
@@ -296,7 +297,7 @@ class Load:
                 self._tally.sent -= self._abandon()
                 break
             await asyncio.sleep(_TICK_S)
-        self._line(perf_counter() - start)
+        self._line(self._clock() - start)
         return sending_s
 
     def _line(self, at_s: float) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from pelton.bench.histogram import Histogram
 from pelton.bench.servertiming import HEADER, Stages
+from pelton.compiled import Account
 
 INTERVAL_S: Final = 0.25
 _SAMPLES_PER_INTERVAL: Final = 250  # answers whose Server-Timing is read; parsing each would cost
@@ -43,15 +44,12 @@ class Interval:
     server: dict[str, float] = field(default_factory=dict)
 
 
-class Tally:
+class Tally(Account):
     """The account of one step. Owned by one event loop.
 
     Attributes:
-        sent: requests that were due, whatever came of them.
-        latencies: right answers since the last interval, seconds from the intended send time.
         unsent: requests that were due and that this process did not come round to sending.
         good: right answers.
-        in_window: right answers that came before the step's end: what a throughput is made of.
         errors: ``connect``, ``reset``, ``timeout``, ``wrong`` or a status code -> count.
         latency: all right answers.
         failed: answers that were not right (refusals, errors), how long they took.
@@ -62,11 +60,13 @@ class Tally:
 
     def __init__(self) -> None:
         self.sent = 0
+        self.in_window = 0
+        self.rows = 0
+        self.latencies = []
+        self._until_sample = 1
         self.unsent = 0
         self.good = 0
-        self.in_window = 0
         self.errors: Counter[str] = Counter()
-        self.latencies: list[float] = []
         self.failures: list[float] = []
         self.late: list[float] = []
         self.latency = Histogram()
@@ -76,9 +76,7 @@ class Tally:
         self.intervals: list[Interval] = []
         self.served_by: Counter[str] = Counter()
         self.first_errors: dict[str, str] = {}
-        self.rows = 0
         self._stride = 1
-        self._skip = 1
         self._reported = 0.0
         self._bad_before = 0
 
@@ -92,13 +90,17 @@ class Tally:
         self.latencies.append(latency_s)
         self.in_window += in_window
         self.rows += rows
-        self._skip -= 1
-        if self._skip <= 0:
-            self._skip = max(self._stride, len(self.latencies) // _SAMPLES_PER_INTERVAL)
-            if timing := HEADER.search(head):
-                self.stages.take(latency_s, timing[1])
-            if name := _SERVED_BY.search(head):
-                self.served_by[name[1].decode("latin-1")] += 1
+        self._until_sample -= 1
+        if self._until_sample <= 0:
+            self.sample(latency_s, head)
+
+    def sample(self, latency_s: float, head: bytes) -> None:
+        """Read what a right answer's head says, and set when the next one's is."""
+        self._until_sample = max(self._stride, len(self.latencies) // _SAMPLES_PER_INTERVAL)
+        if timing := HEADER.search(head):
+            self.stages.take(latency_s, timing[1])
+        if name := _SERVED_BY.search(head):
+            self.served_by[name[1].decode("latin-1")] += 1
 
     def fail(self, kind: str, latency_s: float | None = None, detail: bytes = b"") -> None:
         """Count a request that did not get its right answer."""

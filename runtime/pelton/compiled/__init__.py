@@ -1,6 +1,8 @@
 """What of a request's way through the server is compiled: done once a request, not once a batch.
 
-``reference`` is the same in Python. The server runs on it where no compiler was at hand when pelton
+And through the load generator, whose own cost would be the most of what it measures.
+
+``reference`` is the same in Python. Both run on it where no compiler was at hand when pelton
 was installed, or if ``PELTON_COMPILED=0`` is in its environment, and every compiled function gives
 it what is unusual. One suite tests both.
 """
@@ -20,8 +22,9 @@ if os.environ.get("PELTON_COMPILED") != "0":
         core = importlib.import_module("pelton.compiled.core")
 
 if TYPE_CHECKING or core is None:
-    from pelton.compiled.reference import Fields, Line, Link
+    from pelton.compiled.reference import Account, Asker, Fields, Line, Link, Wire
 else:
+    Account, Asker, Wire = core.Account, core.Asker, core.Wire
     Fields, Line, Link = core.Fields, core.Line, core.Link
 
-__all__ = ["Fields", "Line", "Link", "core"]
+__all__ = ["Account", "Asker", "Fields", "Line", "Link", "Wire", "core"]

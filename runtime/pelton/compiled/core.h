@@ -55,13 +55,14 @@ typedef struct {
 
 /* The module's own objects; there is one interpreter. */
 typedef struct {
-    PyTypeObject *fields, *line, *link, *way;
+    PyTypeObject *fields, *line, *link, *way, *account, *asker;
     PyObject *queued, *running, *done; /* members of Stage */
     PyTypeObject *answer;
     int answer_kind;
     PyObject *empty;
     PyObject *append, *popleft, *receive, *turn_at_name, *watch, *look, *is_closing, *write;
     PyObject *read_paused, *content_length, *content_type, *timeout, *request_id, *prefix, *unset_keep_alive;
+    PyObject *expectation, *known, *rows, *sample, *wire; /* of the load generator */
 } Core;
 
 extern Core core;
@@ -71,7 +72,10 @@ extern Core core;
 #define call1(self, name, value) PyObject_CallMethodObjArgs(self, name, value, NULL)
 
 int add_types(PyObject *module);      /* fields.c */
+int add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **place);
+void free_object(PyObject *self);
 int add_way(PyObject *module);        /* respond.c */
+int add_load(PyObject *module);       /* load.c */
 PyObject *link_data_received(PyObject *self, PyObject *data); /* arrive.c */
 extern PyMethodDef batch_methods[];   /* batch.c */
 extern PyMethodDef worker_methods[];  /* worker.c */
@@ -85,6 +89,12 @@ static inline void put(PyObject **place, PyObject *value)
 }
 
 static inline int is_none(PyObject *value) { return value == NULL || value == Py_None; }
+
+/* Members of a type. */
+#define OBJECT(type, name, field) {name, T_OBJECT, offsetof(type, field), 0, NULL}
+#define DOUBLE(type, name, field) {name, T_DOUBLE, offsetof(type, field), 0, NULL}
+#define COUNT(type, name, field) {name, T_PYSSIZET, offsetof(type, field), 0, NULL}
+#define FLAG(type, name, field) {name, T_BOOL, offsetof(type, field), 0, NULL}
 
 /* A frame's header; see pelton.channel.frames. */
 #define HEADER_BYTES 16

@@ -10,7 +10,7 @@
     visit((self)->request_id); visit((self)->desk); visit((self)->connection);                 \
     visit((self)->head); visit((self)->timer)
 
-static void free_object(PyObject *self)
+void free_object(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
@@ -63,11 +63,6 @@ static int fields_set_request_id(Fields *self, PyObject *value, void *Py_UNUSED(
     put(&self->request_id, value);
     return 0;
 }
-
-#define OBJECT(type, name, field) {name, T_OBJECT, offsetof(type, field), 0, NULL}
-#define DOUBLE(type, name, field) {name, T_DOUBLE, offsetof(type, field), 0, NULL}
-#define COUNT(type, name, field) {name, T_PYSSIZET, offsetof(type, field), 0, NULL}
-#define FLAG(type, name, field) {name, T_BOOL, offsetof(type, field), 0, NULL}
 
 static PyMemberDef fields_members[] = {
     {"id", T_ULONGLONG, offsetof(Fields, id), 0, NULL},
@@ -230,7 +225,7 @@ static PyType_Spec link_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, link_slots,
 };
 
-static int add(PyObject *module, PyType_Spec *spec, PyTypeObject **place)
+int add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **place)
 {
     *place = (PyTypeObject *)PyType_FromSpec(spec);
     return *place == NULL ? -1 : PyModule_AddType(module, *place);
@@ -238,7 +233,7 @@ static int add(PyObject *module, PyType_Spec *spec, PyTypeObject **place)
 
 int add_types(PyObject *module)
 {
-    if (add(module, &fields_spec, &core.fields) < 0 || add(module, &line_spec, &core.line) < 0)
+    if (add_type(module, &fields_spec, &core.fields) < 0 || add_type(module, &line_spec, &core.line) < 0)
         return -1;
-    return add(module, &link_spec, &core.link);
+    return add_type(module, &link_spec, &core.link);
 }

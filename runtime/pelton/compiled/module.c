@@ -47,6 +47,8 @@ static int intern(void)
         {&core.content_type, "content_type"}, {&core.timeout, "timeout"},
         {&core.request_id, "request_id"}, {&core.prefix, "prefix"},
         {&core.unset_keep_alive, "_unset_keepalive_if_required"},
+        {&core.expectation, "expectation"}, {&core.known, "known"}, {&core.rows, "rows"},
+        {&core.sample, "sample"}, {&core.wire, "wire"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if ((*names[i].place = PyUnicode_InternFromString(names[i].text)) == NULL)
@@ -60,7 +62,7 @@ PyMODINIT_FUNC PyInit_core(void)
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL)
         return NULL;
-    if (intern() < 0 || add_types(module) < 0 || add_way(module) < 0
+    if (intern() < 0 || add_types(module) < 0 || add_way(module) < 0 || add_load(module) < 0
         || PyModule_AddFunctions(module, batch_methods) < 0
         || PyModule_AddFunctions(module, worker_methods) < 0) {
         Py_DECREF(module);

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable, Iterator
 
 
 class Fields:
@@ -113,6 +114,78 @@ class Link:
     def data_received(self, data: bytes) -> None:
         """Take what has come on the connection."""
         self._idle_since = 0.0
+        self.receive(data)
+
+    def receive(self, data: bytes) -> None:
+        """As ``data_received``, for all that is not done by compiled code."""
+        raise NotImplementedError
+
+
+class Account:
+    """What a load generator counts of every right answer.
+
+    Attributes:
+        latencies: seconds from the intended send time, of the right answers of late.
+        sent: requests that were due, whatever came of them.
+        in_window: right answers that came before the step's end: what a throughput is made of.
+        rows: rows of the right answers.
+        _until_sample: so many right answers until ``sample(latency_s, head)`` sees one.
+    """
+
+    latencies: list[float]
+    sent: int
+    in_window: int
+    rows: int
+    _until_sample: int
+
+
+class Asker:
+    """What the connections of one load share.
+
+    Attributes:
+        _clock: says what time it is, in seconds.
+        _tally: the account.
+        _picks: the requests to send, without an end.
+        _idle: open connections that carry no request.
+        _backlog: requests that are due and have no connection.
+        _again: in a closed loop, has a caller ask again after so many seconds; ``None`` else.
+        _busy: connections that carry a request.
+        _window_end: until then a right answer is one of the throughput; seconds on the clock.
+        _asking_until: until then a caller of a closed loop asks again.
+    """
+
+    _clock: Callable[[], float]
+    _tally: Account
+    _picks: Iterator[Any]
+    _idle: list[Any]
+    _backlog: deque[Any]
+    _again: Callable[[float], None] | None
+    _busy: int
+    _window_end: float
+    _asking_until: float
+
+
+class Wire:
+    """A connection of a load generator.
+
+    Attributes:
+        _client: who is told of answers.
+        _transport: what it writes to.
+        _is_partial: some of an answer has come, and is kept.
+        is_open: it may carry a request.
+        request: which it carries.
+        intended: when that was meant to leave, in seconds on the clock.
+    """
+
+    _client: Any
+    _transport: Any
+    _is_partial: bool
+    is_open: bool
+    request: Any
+    intended: float
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the current answer."""
         self.receive(data)
 
     def receive(self, data: bytes) -> None:

@@ -293,11 +293,13 @@ def test_an_error_on_the_compiled_way_is_raised() -> None:
 
 
 def test_all_of_it_works_where_nothing_is_compiled() -> None:
-    """The suites of the edge, the queue and the worker's handle, in Python alone."""
+    """The suites of edge, queue, worker's handle and load generator, in Python alone."""
     suites = (
         "unit/frontend/test_invocations.py",
         "unit/batching",
         "unit/supervisor/test_handle.py",
+        "unit/bench",
+        "integration/bench/test_lead.py",
     )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not asgi",
