@@ -169,8 +169,9 @@ static int ask(Wire *self, Asker *asker, Account *tally)
 /* Take an answer: 1 if that was all, 0 if Python should do it, -1 on failure. */
 static int take(Wire *self, Asker *asker, const char *data, Py_ssize_t size)
 {
-    if (!self->is_open || is_none(asker->clock) || is_none(asker->tally))
-        return 0;
+    if (!self->is_open || is_none(asker->clock) || is_none(asker->tally) || is_none(asker->picks)
+        || !PyObject_TypeCheck(asker->tally, core.account) || !PyIter_Check(asker->picks))
+        return 0; /* Python says what is wrong */
     Py_ssize_t waiting = PyObject_Size(asker->backlog), start = body_of(data, size);
     double now;
     if (waiting < 0 || look_at_clock(asker, &now) < 0)

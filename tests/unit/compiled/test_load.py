@@ -208,6 +208,9 @@ def test_nothing_is_kept_of_answers() -> None:
     [
         ("_backlog", None, TypeError),
         ("_picks", iter(()), RuntimeError),
+        ("_picks", None, TypeError),
+        ("_picks", [], TypeError),
+        ("_tally", object(), AttributeError),
         ("_clock", lambda: "late", TypeError),
     ],
 )
