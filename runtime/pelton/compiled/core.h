@@ -73,7 +73,6 @@ extern Core core;
 
 int add_types(PyObject *module);      /* fields.c */
 int add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **place);
-void free_object(PyObject *self);
 int add_way(PyObject *module);        /* respond.c */
 int add_load(PyObject *module);       /* load.c */
 PyObject *link_data_received(PyObject *self, PyObject *data); /* arrive.c */
@@ -89,6 +88,45 @@ static inline void put(PyObject **place, PyObject *value)
 }
 
 static inline int is_none(PyObject *value) { return value == NULL || value == Py_None; }
+
+/* What the collector asks of a type: its objects visited, cleared, released. OBJECTS(self, visit) names them. */
+#define COLLECTED(Type, prefix, OBJECTS)                                                       \
+    static int prefix##_traverse(Type *self, visitproc visit, void *arg)                       \
+    {                                                                                          \
+        Py_VISIT(Py_TYPE((PyObject *)self));                                                   \
+        OBJECTS(self, Py_VISIT);                                                               \
+        return 0;                                                                              \
+    }                                                                                          \
+    static int prefix##_clear(Type *self)                                                      \
+    {                                                                                          \
+        OBJECTS(self, Py_CLEAR);                                                               \
+        return 0;                                                                              \
+    }                                                                                          \
+    static void prefix##_dealloc(PyObject *self)                                               \
+    {                                                                                          \
+        PyTypeObject *type = Py_TYPE(self);                                                    \
+        PyObject_GC_UnTrack(self);                                                             \
+        prefix##_clear((Type *)self);                                                          \
+        ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);                                    \
+        Py_DECREF(type);                                                                       \
+    }
+
+/* Its slots for that. */
+#define COLLECTED_SLOTS(prefix)                                                                \
+    {Py_tp_traverse, prefix##_traverse}, {Py_tp_clear, prefix##_clear}, {Py_tp_dealloc, prefix##_dealloc}
+
+/* A type of members alone. */
+#define PLAIN_TYPE(Type, prefix)                                                               \
+    static PyType_Slot prefix##_slots[] = {                                                    \
+        {Py_tp_members, prefix##_members},                                                     \
+        COLLECTED_SLOTS(prefix),                                                               \
+        {Py_tp_doc, "As reference." #Type "."},                                                \
+        {0, NULL},                                                                             \
+    };                                                                                         \
+    static PyType_Spec prefix##_spec = {                                                       \
+        "pelton.compiled.core." #Type, sizeof(Type), 0,                                        \
+        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, prefix##_slots,         \
+    };
 
 /* Members of a type. */
 #define OBJECT(type, name, field) {name, T_OBJECT, offsetof(type, field), 0, NULL}

@@ -4,39 +4,13 @@
 
 #include "core.h"
 
-#define OBJECTS(self, visit)                                                                   \
+#define FIELDS_OBJECTS(self, visit)                                                            \
     visit((self)->body); visit((self)->content_type); visit((self)->stage);                    \
     visit((self)->answer); visit((self)->error); visit((self)->lane); visit((self)->on_done);  \
     visit((self)->request_id); visit((self)->desk); visit((self)->connection);                 \
     visit((self)->head); visit((self)->timer)
 
-void free_object(PyObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-    release(self);
-    Py_DECREF(type);
-}
-
-static int fields_traverse(Fields *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE((PyObject *)self));
-    OBJECTS(self, Py_VISIT);
-    return 0;
-}
-
-static int fields_clear(Fields *self)
-{
-    OBJECTS(self, Py_CLEAR);
-    return 0;
-}
-
-static void fields_dealloc(PyObject *self)
-{
-    PyObject_GC_UnTrack(self);
-    fields_clear((Fields *)self);
-    free_object(self);
-}
+COLLECTED(Fields, fields, FIELDS_OBJECTS)
 
 /* A caller that brings no id of its own gets one, which is made when it is asked for. */
 static PyObject *fields_request_id(Fields *self, void *Py_UNUSED(closure))
@@ -99,9 +73,7 @@ static PyGetSetDef fields_computed[] = {
 static PyType_Slot fields_slots[] = {
     {Py_tp_members, fields_members},
     {Py_tp_getset, fields_computed},
-    {Py_tp_traverse, fields_traverse},
-    {Py_tp_clear, fields_clear},
-    {Py_tp_dealloc, fields_dealloc},
+    COLLECTED_SLOTS(fields),
     {Py_tp_doc, "As reference.Fields."},
     {0, NULL},
 };
@@ -111,25 +83,8 @@ static PyType_Spec fields_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, fields_slots,
 };
 
-static int line_traverse(Line *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE((PyObject *)self));
-    Py_VISIT(self->queue);
-    return 0;
-}
-
-static int line_clear(Line *self)
-{
-    Py_CLEAR(self->queue);
-    return 0;
-}
-
-static void line_dealloc(PyObject *self)
-{
-    PyObject_GC_UnTrack(self);
-    line_clear((Line *)self);
-    free_object(self);
-}
+#define LINE_OBJECTS(self, visit) visit((self)->queue)
+COLLECTED(Line, line, LINE_OBJECTS)
 
 static PyMemberDef line_members[] = {
     OBJECT(Line, "_queue", queue),
@@ -144,19 +99,7 @@ static PyMemberDef line_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyType_Slot line_slots[] = {
-    {Py_tp_members, line_members},
-    {Py_tp_traverse, line_traverse},
-    {Py_tp_clear, line_clear},
-    {Py_tp_dealloc, line_dealloc},
-    {Py_tp_doc, "As reference.Line."},
-    {0, NULL},
-};
-
-static PyType_Spec line_spec = {
-    "pelton.compiled.core.Line", sizeof(Line), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, line_slots,
-};
+PLAIN_TYPE(Line, line)
 
 #define LINK_OBJECTS(self, visit)                                                              \
     visit((self)->transport); visit((self)->cycle); visit((self)->keep_alive_task);            \
@@ -172,25 +115,7 @@ static PyObject *link_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObjec
     return (PyObject *)self;
 }
 
-static int link_traverse(Link *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE((PyObject *)self));
-    LINK_OBJECTS(self, Py_VISIT);
-    return 0;
-}
-
-static int link_clear(Link *self)
-{
-    LINK_OBJECTS(self, Py_CLEAR);
-    return 0;
-}
-
-static void link_dealloc(PyObject *self)
-{
-    PyObject_GC_UnTrack(self);
-    link_clear((Link *)self);
-    free_object(self);
-}
+COLLECTED(Link, link, LINK_OBJECTS)
 
 static PyMemberDef link_members[] = {
     OBJECT(Link, "transport", transport),
@@ -213,9 +138,7 @@ static PyType_Slot link_slots[] = {
     {Py_tp_new, link_new},
     {Py_tp_members, link_members},
     {Py_tp_methods, link_methods},
-    {Py_tp_traverse, link_traverse},
-    {Py_tp_clear, link_clear},
-    {Py_tp_dealloc, link_dealloc},
+    COLLECTED_SLOTS(link),
     {Py_tp_doc, "As reference.Link."},
     {0, NULL},
 };

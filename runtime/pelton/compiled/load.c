@@ -214,39 +214,6 @@ static PyObject *wire_data_received(PyObject *object, PyObject *data)
     return call1(object, core.receive, data);
 }
 
-/* A type of objects: what is visited, cleared and released. */
-#define TYPE(Type, prefix, OBJECTS)                                                            \
-    static int prefix##_traverse(Type *self, visitproc visit, void *arg)                       \
-    {                                                                                          \
-        Py_VISIT(Py_TYPE((PyObject *)self));                                                   \
-        OBJECTS(self, Py_VISIT);                                                               \
-        return 0;                                                                              \
-    }                                                                                          \
-    static int prefix##_clear(Type *self)                                                      \
-    {                                                                                          \
-        OBJECTS(self, Py_CLEAR);                                                               \
-        return 0;                                                                              \
-    }                                                                                          \
-    static void prefix##_dealloc(PyObject *self)                                               \
-    {                                                                                          \
-        PyObject_GC_UnTrack(self);                                                             \
-        prefix##_clear((Type *)self);                                                          \
-        free_object(self);                                                                     \
-    }                                                                                          \
-    static PyType_Slot prefix##_slots[] = {                                                    \
-        {Py_tp_members, prefix##_members},                                                     \
-        {Py_tp_methods, prefix##_methods},                                                     \
-        {Py_tp_traverse, prefix##_traverse},                                                   \
-        {Py_tp_clear, prefix##_clear},                                                         \
-        {Py_tp_dealloc, prefix##_dealloc},                                                     \
-        {Py_tp_doc, "As reference." #Type "."},                                                \
-        {0, NULL},                                                                             \
-    };                                                                                         \
-    static PyType_Spec prefix##_spec = {                                                       \
-        "pelton.compiled.core." #Type, sizeof(Type), 0,                                        \
-        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, prefix##_slots,         \
-    };
-
 static PyMemberDef account_members[] = {
     OBJECT(Account, "latencies", latencies),
     COUNT(Account, "sent", sent),
@@ -279,8 +246,6 @@ static PyMemberDef wire_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyMethodDef account_methods[] = {{NULL, NULL, 0, NULL}};
-static PyMethodDef asker_methods[] = {{NULL, NULL, 0, NULL}};
 static PyMethodDef wire_methods[] = {
     {"data_received", wire_data_received, METH_O, "As reference.Wire.data_received."},
     {NULL, NULL, 0, NULL},
@@ -293,9 +258,25 @@ static PyMethodDef wire_methods[] = {
 #define WIRE_OBJECTS(self, visit)                                                              \
     visit((self)->client); visit((self)->transport); visit((self)->request)
 
-TYPE(Account, account, ACCOUNT_OBJECTS)
-TYPE(Asker, asker, ASKER_OBJECTS)
-TYPE(Wire, wire, WIRE_OBJECTS)
+COLLECTED(Account, account, ACCOUNT_OBJECTS)
+COLLECTED(Asker, asker, ASKER_OBJECTS)
+COLLECTED(Wire, wire, WIRE_OBJECTS)
+
+PLAIN_TYPE(Account, account)
+PLAIN_TYPE(Asker, asker)
+
+static PyType_Slot wire_slots[] = {
+    {Py_tp_members, wire_members},
+    {Py_tp_methods, wire_methods},
+    COLLECTED_SLOTS(wire),
+    {Py_tp_doc, "As reference.Wire."},
+    {0, NULL},
+};
+
+static PyType_Spec wire_spec = {
+    "pelton.compiled.core.Wire", sizeof(Wire), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, wire_slots,
+};
 
 int add_load(PyObject *module)
 {

@@ -225,25 +225,7 @@ static int way_init(Way *self, PyObject *args, PyObject *Py_UNUSED(named))
     visit((self)->on_done); visit((self)->lines); visit((self)->record); visit((self)->log);        \
     visit((self)->invocation)
 
-static int way_traverse(Way *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE((PyObject *)self));
-    WAY_OBJECTS(self, Py_VISIT);
-    return 0;
-}
-
-static int way_clear(Way *self)
-{
-    WAY_OBJECTS(self, Py_CLEAR);
-    return 0;
-}
-
-static void way_dealloc(PyObject *self)
-{
-    PyObject_GC_UnTrack(self);
-    way_clear((Way *)self);
-    free_object(self);
-}
+COLLECTED(Way, way, WAY_OBJECTS)
 
 static PyMethodDef way_methods[] = {
     {"respond", (PyCFunction)(void (*)(void))way_respond, METH_VARARGS, "respond(ended, now, idle_at): write the usual answers and return the rest."},
@@ -259,9 +241,7 @@ static PyType_Slot way_slots[] = {
     {Py_tp_init, way_init},
     {Py_tp_methods, way_methods},
     {Py_tp_members, way_members},
-    {Py_tp_traverse, way_traverse},
-    {Py_tp_clear, way_clear},
-    {Py_tp_dealloc, way_dealloc},
+    COLLECTED_SLOTS(way),
     {Py_tp_doc, "Way(line, desk, known, next_id, on_done, lines, record, log, invocation, timeout_s, max_bytes)"},
     {0, NULL},
 };
