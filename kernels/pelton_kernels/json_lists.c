@@ -238,16 +238,19 @@ long read_one(const char *text, long length, long start, double *numbers, long c
 }
 
 /* Read the lists in `count` texts, each `prefix`, a list and `suffix`; what they hold is of one shape.
+ * The texts are where `texts` says, or, where that is NULL, one after the other in `joined`.
  *
  * Returns 0, -1 if they are not read. `counts` are the lengths of the lists, `lengths` (9 of them)
  * from the second on those of what they hold. */
-long read_several(const char *const *texts, const long *text_lengths, long count,
-                  const char *prefix, long prefix_length, const char *suffix, long suffix_length,
-                  double *numbers, long capacity, long *counts, long *lengths)
+long read_texts(const char *joined, const char *const *texts, const long *text_lengths, long count,
+                const char *prefix, long prefix_length, const char *suffix, long suffix_length,
+                double *numbers, long capacity, long *counts, long *lengths)
 {
     Reader reader = reader_into(numbers, capacity);
     for (long text = 0; text < count; text++) {
-        const char *begin = texts[text], *end = begin + text_lengths[text] - suffix_length;
+        const char *begin = texts ? texts[text] : joined;
+        const char *end = begin + text_lengths[text] - suffix_length;
+        joined = begin + text_lengths[text];
         if (end - begin < prefix_length || memcmp(begin, prefix, (size_t)prefix_length) != 0
             || memcmp(end, suffix, (size_t)suffix_length) != 0)
             return -1;

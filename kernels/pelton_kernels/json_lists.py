@@ -11,6 +11,7 @@ import ctypes
 import functools
 import json
 import math
+import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ _LEAST_POWER, _MOST_POWER = -342, 308  # of ten, as in json_lists.c
 
 #: A number and what separates it from the next are two bytes at least.
 _BYTES_A_NUMBER = 2
+#: Up to here several texts are copied into one: the address of each costs more.
+_COPIED_BYTES = 128 * 1024
 
 
 def is_compiled() -> bool:
@@ -97,34 +100,39 @@ def read_several(
     """
     if _library is None:
         return None
+    if set(map(type, texts)) != {bytes}:
+        raise TypeError("texts must be of bytes")
     count, sizes = len(texts), list(map(len, texts))
-    capacity = sum(sizes) // _BYTES_A_NUMBER + 1
+    total = sum(sizes)
+    capacity = total // _BYTES_A_NUMBER + 1
     numbers = np.empty(capacity)
-    pointers, longs = _array_types(count)
-    counts = longs()
-    lengths = _Lengths()
-    if _library_at_once.read_several(
-        pointers(*texts),
-        longs(*sizes),
+    pack, pointers, longs = _array_types(count)
+    is_small = total <= _COPIED_BYTES
+    counts, lengths = longs(), _Lengths()
+    if _library_at_once.read_texts(
+        b"".join(texts) if is_small else None,
+        None if is_small else pointers(*texts),
+        pack(*sizes),
         count,
         prefix,
         len(prefix),
         suffix,
         len(suffix),
-        numbers.ctypes.data,
+        ctypes.addressof(_Bytes.from_buffer(numbers.data)),
         capacity,
         counts,
         lengths,
     ):
         return None
-    shape = [sum(counts), *(length for length in lengths[1:] if length >= 0)]
-    return numbers[: math.prod(shape)].reshape(shape), counts[:]
+    counted = counts[:]
+    shape = [sum(counted), *[length for length in lengths[1:] if length >= 0]]
+    return numbers[: math.prod(shape)].reshape(shape), counted
 
 
 @functools.lru_cache(maxsize=256)
-def _array_types(count: int) -> tuple[Any, Any]:
-    """Return arrays' types for so many texts; ctypes makes one anew once nobody holds it."""
-    return ctypes.c_char_p * count, ctypes.c_long * count
+def _array_types(count: int) -> tuple[Any, Any, Any]:
+    """Return what packs so many longs, and the types of arrays of pointers and of longs."""
+    return struct.Struct(f"@{count}l").pack, ctypes.c_char_p * count, ctypes.c_long * count
 
 
 def _powers() -> Iterator[int]:
@@ -145,16 +153,17 @@ def _load(load: Any) -> Any:
     try:
         library = load(str(_LIBRARY))
         library.set_powers.argtypes = (pointer,)
-        library.read_one.restype = library.read_several.restype = long
+        library.read_one.restype = library.read_texts.restype = long
         library.read_one.argtypes = (pointer, long, long, pointer, long, pointer)
-        library.read_several.argtypes = (
-            pointer, pointer, long, text, long, text, long, pointer, long, pointer, pointer,
+        library.read_texts.argtypes = (
+            text, pointer, pointer, long, text, long, text, long, pointer, long, pointer, pointer,
         )  # fmt: skip
     except (OSError, AttributeError):  # of another machine, or another version of pelton
         return None
     return library
 
 
+_Bytes = ctypes.c_char * 0
 _Lengths = ctypes.c_long * (_MAX_DIMENSIONS + 1)
 
 _library = _load(ctypes.CDLL)  # other threads run meanwhile: for large texts

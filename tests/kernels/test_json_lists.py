@@ -7,6 +7,7 @@ import shutil
 import struct
 from decimal import Context, Decimal, localcontext
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -263,13 +264,18 @@ _AROUND = st.sampled_from([(b"", b""), (b'{"a": ', b"}"), (b'{"a": ', b"}\n"), (
     tables=st.lists(_TABLES, min_size=1, max_size=4),
     around=_AROUND,
     odd=st.none() | st.tuples(st.integers(0, 3), st.binary(max_size=12)),
+    copied_bytes=st.sampled_from([-1, json_lists._COPIED_BYTES]),
 )
-def test_lists_of_several_texts(tables: list[str], around: tuple[bytes, bytes], odd: Any) -> None:
+def test_lists_of_several_texts(
+    tables: list[str], around: tuple[bytes, bytes], odd: Any, copied_bytes: int
+) -> None:
+    """Large ones where they are, small ones copied behind each other."""
     prefix, suffix = around
     texts = [prefix + table.encode() + suffix for table in tables]
     if odd is not None:
         texts[odd[0] % len(texts)] = odd[1]
-    found = json_lists.read_several(texts, prefix, suffix)
+    with mock.patch.object(json_lists, "_COPIED_BYTES", copied_bytes):
+        found = json_lists.read_several(texts, prefix, suffix)
     if found is None:
         return
     expected, counts = json_lists.reference_several(texts, prefix, suffix)
@@ -303,6 +309,9 @@ def test_usual_rows_are_read(rows: list[list[float]]) -> None:
         [b"{[[1, 2]]}", b"{}"],
         [b"{[[1, 2]]}", b"{"],
         [b"{[[1, 2]]}", b""],
+        [b"{[[1, 2]]}{", b"[[1, 2]]}"],
+        [b"{[[1, 2]]", b"}{[[1, 2]]}"],
+        [b"", b"{[[1, 2]]}{[[1, 2]]}"],
     ],
 )
 def test_what_is_not_all_alike_is_not_read(texts: list[bytes]) -> None:

@@ -49,6 +49,7 @@ class CostModel:
     def __init__(self) -> None:
         self._samples = 0
         self._w = self._n = self._nn = self._t = self._nt = 0.0
+        self._fitted: tuple[float, float] | None = None
 
     def observe(self, requests: int, seconds: float) -> None:
         """Learn from a batch that took ``seconds``."""
@@ -62,6 +63,8 @@ class CostModel:
         self._nn = self._nn * _FORGET + requests * requests
         self._t = self._t * _FORGET + seconds
         self._nt = self._nt * _FORGET + requests * seconds
+        if self._samples >= _MIN_SAMPLES:
+            self._fitted = self._fit()
 
     def fit(self) -> tuple[float, float] | None:
         """Return (a, b) in seconds, neither negative; ``None`` until enough has been seen.
@@ -69,8 +72,9 @@ class CostModel:
         Batches of one size only tell T at that size: all of it is then counted per request,
         which never promises more of a larger batch than what is known.
         """
-        if self._samples < _MIN_SAMPLES:
-            return None
+        return self._fitted
+
+    def _fit(self) -> tuple[float, float]:
         mean_n, mean_t = self._n / self._w, self._t / self._w
         variance = self._nn / self._w - mean_n * mean_n
         if variance < 1e-9:
@@ -83,5 +87,5 @@ class CostModel:
 
     def seconds(self, requests: int) -> float | None:
         """Return the expected time of a batch of ``requests``; ``None`` if not known."""
-        fitted = self.fit()
+        fitted = self._fitted
         return None if fitted is None else fitted[0] + fitted[1] * requests

@@ -256,7 +256,7 @@ class Dispatcher(Line):
         else:
             hold = False
         free = min(len(self._idle) + 1, company.at_once - running)
-        batch = [] if hold else self._form(limits, now, most, free)
+        batch = self._form(limits, now, most, free) if queued and not hold else []
         if batch:
             lane.start(batch, now)
         else:

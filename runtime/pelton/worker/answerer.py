@@ -7,11 +7,13 @@ predicted together; each answer is encoded on its own and leaves as soon as its 
 from __future__ import annotations
 
 import contextvars
+import functools
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import repeat
+from typing import Any, Final, NamedTuple, cast
 
 from pelton.channel.messages import PATHS, AnswerMeta
 from pelton.worker.model import LoadedModel
@@ -44,16 +46,27 @@ class WorkerRequest(NamedTuple):
     deadline: float
 
 
-class Part:
-    """A decoded request on its way through a batch."""
+class Part(NamedTuple):
+    """A decoded request on its way through a batch.
 
-    __slots__ = ("decode_s", "decoded", "request")
+    Attributes:
+        request: it.
+        decoded: its input.
+        decode_s: how long decoding took, in seconds.
+        group: those of one may be predicted together.
+    """
 
-    def __init__(self, request: WorkerRequest, decoded: Any, decode_s: float) -> None:
-        self.request = request
-        self.decoded = decoded
-        self.decode_s = decode_s
+    request: WorkerRequest
+    decoded: Any
+    decode_s: float
+    group: Hashable
 
+
+# As `Part(...)`, which would go through a function in Python.
+_part: Final = cast(
+    "Callable[[tuple[WorkerRequest, Any, float, Hashable]], Part]",
+    functools.partial(tuple.__new__, Part),
+)
 
 Decodings = dict[int, Part | None]
 """By request id; ``None`` is what the oracle is to be asked."""
@@ -112,20 +125,27 @@ class Answerer:
                 self._ask_oracle(request, reply)
             return
         parts = [ahead[request.id] for request in batch] if ahead else self._decode(batch)
-        groups: dict[Any, list[Part]] = {}
-        left: list[WorkerRequest] = []
         now = time.monotonic()
-        for request, part in zip(batch, parts, strict=True):
-            if part is None or request.deadline <= now:
-                left.append(request)
-                continue
-            # What cannot go together with anything is a group of its own.
-            key = part.decoded.group if self._may_batch else id(part)
-            groups.setdefault(key, []).append(part)
-        for group in groups.values():
+        live = [part for part in parts if part is not None and part.request.deadline > now]
+        for group in self._groups(live):
             self._predict(group, reply)
-        for request in left:
-            self._ask_oracle(request, reply)
+        if len(live) == len(batch):
+            return
+        answered = {part.request.id for part in live}
+        for request in batch:
+            if request.id not in answered:
+                self._ask_oracle(request, reply)
+
+    def _groups(self, parts: list[Part]) -> Iterable[list[Part]]:
+        """Return which of ``parts`` go together."""
+        if not self._may_batch:
+            return [[part] for part in parts]
+        if len({part.group for part in parts}) <= 1:
+            return [parts] if parts else []
+        groups: dict[Hashable, list[Part]] = {}
+        for part in parts:
+            groups.setdefault(part.group, []).append(part)
+        return groups.values()
 
     def _decode(self, batch: Sequence[WorkerRequest]) -> list[Part | None]:
         """Return each request of ``batch`` decoded; ``None`` where the oracle is to be asked."""
@@ -136,24 +156,25 @@ class Answerer:
             )
             if together is not None:
                 each_s = (time.monotonic() - started) / len(batch)
-                return [
-                    Part(request, decoded, each_s)
-                    for request, decoded in zip(batch, together, strict=True)
-                ]
+                group = together[0].group
+                each = zip(batch, together, repeat(each_s), repeat(group), strict=False)
+                return list(map(_part, each))
         parts: list[Part | None] = []
         for request in batch:
             started = time.monotonic()
             decoded = self._fast.decode(request.body, request.content_type)
             decode_s = time.monotonic() - started
-            parts.append(None if decoded is None else Part(request, decoded, decode_s))
+            part = None if decoded is None else Part(request, decoded, decode_s, decoded.group)
+            parts.append(part)
         return parts
 
     def _predict(self, parts: list[Part], reply: Reply) -> None:
         """Predict a group; on failure bisect, so that only the one at fault gets the error."""
         started = time.monotonic()
         failed: Exception | None = None
+        decoded = [part.decoded for part in parts]
         try:
-            joined = self._fast.assemble([part.decoded for part in parts])
+            joined = self._fast.assemble(decoded)
             output = _in_context(self._fast.predict, joined)
         except Exception as error:
             # The model's. Not handled in here: what is predicted next would have this error as
@@ -163,16 +184,14 @@ class Answerer:
             self._failed(parts, failed, time.monotonic() - started, reply)
             return
         predict_s = time.monotonic() - started
-        outputs = self._fast.split(output, [part.decoded for part in parts])
+        outputs = self._fast.split(output, decoded)
         if outputs is None:  # not aligned with rows, whatever the probes said
             log.warning("batching.off reason=%s", '"an output is not aligned with its rows"')
             self._may_batch = False
             self._apart(parts, reply, 1)
             return
         started = time.monotonic()
-        bodies = [
-            self._fast.encode(own, part.decoded) for part, own in zip(parts, outputs, strict=True)
-        ]
+        bodies = self._fast.encode_parts(outputs, decoded)
         encode_s = (time.monotonic() - started) / len(parts)
         decode_s = sum([part.decode_s for part in parts]) / len(parts)
         meta = AnswerMeta(200, _JSON, decode_s, predict_s, encode_s, len(parts), _FAST)
@@ -207,7 +226,7 @@ class Answerer:
             if late:
                 cancelled = AnswerMeta(0, path=_CANCELLED)
                 reply([(part.request.id, cancelled, b"") for part in late])
-                piece = [part for part in piece if part not in late]
+                piece = [part for part in piece if part.request.deadline > now]
             if piece:
                 self._predict(piece, reply)
 

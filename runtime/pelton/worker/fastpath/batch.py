@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -44,15 +44,19 @@ def split(output: Any, requests: Sequence[Decoded | Share]) -> list[Any] | None:
     """
     if len(requests) == 1:
         return [output]
-    ends = [0]
-    for request in requests:
-        ends.append(ends[-1] + request.rows)
-    slices = [slice(start, end) for start, end in pairwise(ends)]
-    if type(output) is pd.DataFrame or ends[-1] <= _FEW_ROWS * len(requests):
+    counts = [request.rows for request in requests]
+    ends = list(accumulate(counts, initial=0))
+    rows = ends[-1]
+    slices = map(slice, ends, ends[1:])
+    if type(output) is pd.DataFrame or rows <= _FEW_ROWS * len(requests):
         texts = row_texts(output)
         if texts is not None:
-            return [RowTexts(texts[part]) for part in slices] if len(texts) == ends[-1] else None
-    return _take_apart(output, slices, ends[-1])
+            if len(texts) != rows:
+                return None
+            if set(counts) == {1}:
+                return list(map(RowTexts, texts))
+            return [RowTexts(", ".join(texts[part])) for part in slices]
+    return _take_apart(output, list(slices), rows)
 
 
 def _take_apart(output: Any, slices: list[slice], rows: int) -> list[Any] | None:

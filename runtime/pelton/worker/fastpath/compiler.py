@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from mlflow.types.schema import DataType
 
 from pelton.worker.fastpath import batch, matrix, raw, tabular, tensor
 from pelton.worker.fastpath.cells import KINDS
-from pelton.worker.fastpath.decoded import Decoded, Share
+from pelton.worker.fastpath.decoded import Decoded, Share, shares_of
 from pelton.worker.fastpath.document import is_certain, parse, parse_as_mlflow
-from pelton.worker.fastpath.encoding import encode
+from pelton.worker.fastpath.encoding import RowTexts, encode, rows_body
 from pelton.worker.fastpath.prediction import Failure, Predictor, without_enforcement
 from pelton.worker.fastpath.table import INPUTS, INSTANCES, RECORDS, SPLIT
 from pelton.worker.fastpath.tabular import Columns, Tables
@@ -88,9 +87,7 @@ class FastPath:
             return None
         if found is None:
             return None
-        whole, counts = found
-        ends = accumulate(counts)
-        return [Share(whole, end - rows, rows) for end, rows in zip(ends, counts, strict=True)]
+        return shares_of(*found)
 
     def build_ahead(self, decoded: Decoded) -> None:
         """Build the input that ``predict`` will need for ``decoded``; may do nothing."""
@@ -110,6 +107,14 @@ class FastPath:
             return encode(output, decoded.unwrapped)
         except Exception:  # no JSON: MLflow's encoder fails as well, after its own fashion
             return None
+
+    def encode_parts(
+        self, parts: Sequence[Any], requests: Sequence[Decoded | Share]
+    ) -> list[bytes | None]:
+        """Return what ``encode`` does for each of ``requests`` and its part of an output."""
+        if len(parts) > 1 and type(parts[0]) is RowTexts:  # none of several is unwrapped
+            return list(map(rows_body, parts))
+        return [self.encode(part, own) for part, own in zip(parts, requests, strict=True)]
 
     def error(
         self, error: Exception, decoded: Decoded | Share, body: bytes, content_type: str

@@ -6,9 +6,10 @@ and anew each time, because a model may write into what it is given. One may be 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from itertools import chain
-from typing import Any, Protocol
+import functools
+from collections.abc import Callable, Hashable, Sequence
+from itertools import accumulate, chain, repeat
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -99,23 +100,24 @@ class Decoded:
         return Decoded(self.form, cells, stop - start, self.params, self.group)
 
 
-class Share:
+class _Rows(NamedTuple):
+    whole: Decoded
+    start: int
+    rows: int
+
+
+class Share(_Rows):
     """One of several requests that were decoded together; to be used as ``Decoded`` is.
 
-    Args:
+    Attributes:
         whole: all of them.
         start, rows: which of its rows are this one's.
     """
 
-    __slots__ = ("rows", "start", "whole")
+    __slots__ = ()
     has_rows = True
     unwrapped = False
     enforce = False
-
-    def __init__(self, whole: Decoded, start: int, rows: int) -> None:
-        self.whole = whole
-        self.start = start
-        self.rows = rows
 
     @property
     def alone(self) -> Decoded:
@@ -150,6 +152,18 @@ class Share:
     def take(self, start: int, stop: int) -> Decoded:
         """See ``Decoded``."""
         return self.alone.take(start, stop)
+
+
+def shares_of(whole: Decoded, counts: Sequence[int]) -> list[Share]:
+    """Return the requests of ``whole``, which have so many rows each."""
+    starts = accumulate(counts, initial=0)
+    return list(map(_share, zip(repeat(whole), starts, counts, strict=False)))
+
+
+# As `Share(...)`, which would go through a function in Python.
+_share: Final = cast(
+    "Callable[[tuple[Decoded, int, int]], Share]", functools.partial(tuple.__new__, Share)
+)
 
 
 def whole_of(requests: Sequence[Decoded | Share]) -> Decoded | None:

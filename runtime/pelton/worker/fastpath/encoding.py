@@ -28,13 +28,15 @@ _SHORT = 64
 _MAX_TEMPLATES = 64
 
 
-class RowTexts:
-    """Rows of an output that are JSON already, in place of the output that they were split from."""
+class RowTexts(str):
+    """Rows of an output as JSON, without the brackets, in place of what they were split from."""
 
-    __slots__ = ("texts",)
+    __slots__ = ()
 
-    def __init__(self, texts: list[str]) -> None:
-        self.texts = texts
+
+def rows_body(rows: RowTexts) -> bytes:
+    """Return the body MLflow answers for ``rows``."""
+    return f'{{"predictions": [{rows}]}}'.encode("ascii")
 
 
 def encode(output: Any, unwrapped: bool) -> bytes:
@@ -47,7 +49,7 @@ def encode(output: Any, unwrapped: bool) -> bytes:
     Raises:
         Exception: it is no JSON; MLflow's own encoder fails on it as well, after its own fashion.
     """
-    text = f"[{', '.join(output.texts)}]" if type(output) is RowTexts else _text(output)
+    text = f"[{output}]" if type(output) is RowTexts else _text(output)
     return (text if unwrapped else f'{{"predictions": {text}}}').encode("ascii")
 
 

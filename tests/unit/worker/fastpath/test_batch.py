@@ -44,8 +44,9 @@ def assert_joins(fast: FastPath, requests: list[Decoded]) -> None:
 
     assert joined.rows == sum(request.rows for request in requests)
     assert parts is not None
-    for part, request in zip(parts, requests, strict=True):
-        assert fast.encode(part, request) == fast.encode(fast.predict(request), request)
+    apart = [fast.encode(fast.predict(request), request) for request in requests]
+    assert fast.encode_parts(parts, requests) == apart
+    assert list(map(fast.encode, parts, requests)) == apart
 
 
 @pytest.mark.parametrize("name", _FAST)
@@ -234,6 +235,18 @@ def test_an_output_that_is_not_aligned_with_the_rows_is_not_split(output: Any) -
     ]
 
     assert fast.split(output, requests) is None
+
+
+def test_a_request_without_rows_takes_none_of_its_neighbours() -> None:
+    """As many requests as rows do not make it one row each."""
+    fast = compiled(pyfunc(Rows(), columns(a="double")))
+    two = decoded(fast, {"inputs": {"a": [1.5, 2.5]}})
+    requests = [two, two.take(0, 0), two.take(0, 1)]
+    parts = fast.split(np.array([1, 2, 3]), requests)
+
+    assert parts is not None
+    bodies = [b'{"predictions": [1, 2]}', b'{"predictions": []}', b'{"predictions": [3]}']
+    assert fast.encode_parts(parts, requests) == bodies
 
 
 def test_one_request_is_its_own_batch() -> None:
