@@ -21,6 +21,7 @@ COMMANDS = {
     "overload": ("benchmarks.overload", "200 callers on one slot: who is refused, and how fast"),
     "queueing": ("benchmarks.queueing", "the load generator against queueing theory"),
     "ceiling": ("benchmarks.ceiling", "what the load generator itself can do"),
+    "wake": ("benchmarks.wake", "what it takes to wake a process: a floor under every latency"),
 }
 
 
