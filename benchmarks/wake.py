@@ -17,15 +17,22 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
-from pelton.bench import machine
+from pelton.bench import machine, quantity
+from pelton.bench.arguments import told
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks wake", description=__doc__)
-    parser.add_argument("--count", type=int, default=1000, help="round trips of each kind")
-    parser.add_argument("--idle", type=float, default=1.0, help="milliseconds between two of them")
+    parser.add_argument(
+        "--count", type=told(quantity.count), default=1000, help="round trips of each kind"
+    )
+    parser.add_argument(
+        "--idle", type=told(quantity.positive), default=1.0, help="milliseconds between two of them"
+    )
     parsed = parser.parse_args(argv)
     cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        parser.error("this compares two cores, and this process may use only one")
     here, there = cores[0], cores[-1]
     print(
         f"us a round trip, after {parsed.idle:g} ms with nothing to do      p50      p90      p99"
@@ -76,14 +83,14 @@ def kept_awake(cores: list[int]) -> Iterator[None]:
     """Have processes that yield to all others compute on ``cores``."""
     with contextlib.ExitStack() as stack:
         for core in cores:
-            stack.enter_context(child(functools.partial(compute, core)))
+            stack.enter_context(child(functools.partial(compute, core, os.getpid())))
         yield
 
 
-def compute(core: int) -> None:
+def compute(core: int, parent: int) -> None:
     os.sched_setaffinity(0, {core})
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    while os.getppid() != 1:
+    while os.getppid() == parent:
         pass
 
 
