@@ -3,7 +3,8 @@
 scikit-learn takes a frame's array out of it and works on that; finding out that it is a frame, and
 that its columns are those of the fit, takes several times as long as most predictions. The decoder
 knows both. So an estimator that does nothing else with a frame is given the array: the frame's
-block transposed, which is what ``DataFrame.to_numpy`` returns, strides and flags included.
+block transposed, which is what ``DataFrame.to_numpy`` returns, strides and flags included. And what
+it would find out of the array each time is found out once (`unvalidated`).
 
 Only estimators in the tables below, as their library made them; and only once both ways have given
 the same bytes for one row and for several. The user's own objects are never changed.
@@ -22,6 +23,7 @@ from mlflow.pyfunc import PyFuncModel
 from pelton.worker.fastpath.decoded import Decoded, Frames
 from pelton.worker.fastpath.layout import FrameCells, Layout
 from pelton.worker.fastpath.likeness import same_input
+from pelton.worker.fastpath.unvalidated import unvalidated
 
 log = logging.getLogger("pelton.worker")
 
@@ -217,7 +219,8 @@ def _nameless_pipeline(pipeline: Any) -> tuple[Any, tuple[str, ...]] | None:
     if found is None or _changed(pipeline):
         return None
     copy = _copy(pipeline)
-    copy.steps = [(first_name, found[0]), *others, (last_name, last)]
+    known = [(name, unvalidated(step)) for name, step in (*others, (last_name, last))]
+    copy.steps = [(first_name, found[0]), *known]
     return copy, found[1]
 
 
@@ -232,7 +235,7 @@ def _without_names(estimator: Any) -> tuple[Any, tuple[str, ...]] | None:
         setattr(copy, _FITTED_WITH_NAMES, False)
     if hasattr(copy, _NAMES):
         return None
-    return copy, tuple(names)
+    return unvalidated(copy), tuple(names)
 
 
 def _copy(estimator: Any) -> Any:
