@@ -13,6 +13,7 @@ What an answer depends on was read in scikit-learn 1.6 to 1.9, with array API di
 from __future__ import annotations
 
 import sys
+import types
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Final
@@ -24,7 +25,7 @@ _ARRAY_API: Final = "sklearn.utils._array_api"
 #: Of ``validate_data``: what decides with the array's type, shape and layout, and not its values,
 #: whether it is returned as it is. ``ensure_all_finite`` is about values, which are looked at.
 _KNOWN_CHECKS: Final = frozenset(
-    "accept_sparse accept_large_sparse dtype order reset ensure_all_finite".split()
+    ["accept_sparse", "accept_large_sparse", "dtype", "order", "reset", "ensure_all_finite"]
 )
 
 
@@ -40,8 +41,9 @@ def unvalidated(estimator: Any) -> Any:
     methods = _rebound_methods(kind, _replacements(copy))
     if not methods:
         return estimator
-    copy.__class__ = type(kind)(
-        kind.__name__, (kind,), {**methods, "__module__": kind.__module__, "__doc__": kind.__doc__}
+    members = {**methods, "__module__": kind.__module__, "__doc__": kind.__doc__}
+    copy.__class__ = types.new_class(
+        kind.__name__, (kind,), exec_body=lambda it: it.update(members)
     )
     return copy
 
@@ -183,7 +185,7 @@ def _nothing_for_arrays(helper: Callable[..., None]) -> Callable[..., None]:
 
 def _stays(helper: Callable[..., Any]) -> Callable[..., Any]:
     """``move_to`` leaves a NumPy array where it is if that is where it is to go."""
-    places = sys.modules[_ARRAY_API].get_namespace_and_device(np.zeros((1, 1)))  # type: ignore[attr-defined]
+    places = sys.modules[_ARRAY_API].get_namespace_and_device(np.zeros((1, 1)))
     namespace, _, place = places
 
     def move_to(*arrays: Any, xp: Any, device: Any) -> Any:
