@@ -23,7 +23,7 @@ from mlflow.pyfunc import PyFuncModel
 from pelton.worker.fastpath.decoded import Decoded, Frames
 from pelton.worker.fastpath.layout import FrameCells, Layout
 from pelton.worker.fastpath.likeness import same_input
-from pelton.worker.fastpath.unvalidated import unvalidated
+from pelton.worker.fastpath.unvalidated import shallow_copy, unvalidated
 
 log = logging.getLogger("pelton.worker")
 
@@ -119,21 +119,25 @@ class Arrays:
     def _prove(self, decoded: Decoded, layout: Layout) -> Any:
         """Predict both ways and compare; returns what the frame gave."""
         frame = decoded.data
-        values = frame.to_numpy()
-        array = _array(decoded, bool(values.flags.writeable))
+        is_writeable = bool(frame.to_numpy().flags.writeable)
         output = self._bare.predict(frame, params=decoded.params)
         assert self._twin is not None
         try:
-            other = self._twin.predict(array, params=decoded.params)
+            others = [  # the second one knows what the first one found out
+                self._twin.predict(_array(decoded, is_writeable), params=decoded.params)
+                for _ in range(2)
+            ]
         except Exception as error:
             self._give_up(f"an array is refused where a frame is not: {error!r}")
             return output
         # Before it was predicted on: a model may write into what it is given.
-        fresh = _array(decoded, bool(values.flags.writeable))
-        if not same_input(decoded.data.to_numpy(), fresh) or not same_input(output, other):
+        fresh = _array(decoded, is_writeable)
+        if not same_input(decoded.data.to_numpy(), fresh) or not all(
+            same_input(output, other) for other in others
+        ):
             self._give_up("the answers to an array and a frame differ")
             return output
-        self._proven[layout, decoded.rows > 1] = bool(values.flags.writeable)
+        self._proven[layout, decoded.rows > 1] = is_writeable
         return output
 
     def _give_up(self, reason: str) -> None:
@@ -218,7 +222,7 @@ def _nameless_pipeline(pipeline: Any) -> tuple[Any, tuple[str, ...]] | None:
     found = _without_names(first)
     if found is None or _changed(pipeline):
         return None
-    copy = _copy(pipeline)
+    copy = shallow_copy(pipeline)
     known = [(name, unvalidated(step)) for name, step in (*others, (last_name, last))]
     copy.steps = [(first_name, found[0]), *known]
     return copy, found[1]
@@ -228,7 +232,7 @@ def _without_names(estimator: Any) -> tuple[Any, tuple[str, ...]] | None:
     names = getattr(estimator, _NAMES, None)
     if names is None:
         return None
-    copy = _copy(estimator)
+    copy = shallow_copy(estimator)
     if _NAMES in vars(copy):
         del copy.__dict__[_NAMES]
     elif _FITTED_WITH_NAMES in vars(copy):
@@ -236,13 +240,6 @@ def _without_names(estimator: Any) -> tuple[Any, tuple[str, ...]] | None:
     if hasattr(copy, _NAMES):
         return None
     return unvalidated(copy), tuple(names)
-
-
-def _copy(estimator: Any) -> Any:
-    """Return a shallow copy; ``copy.copy`` would run the estimator's own ``__setstate__``."""
-    copy = object.__new__(type(estimator))
-    copy.__dict__.update(vars(estimator))
-    return copy
 
 
 def _is_plain(estimator: Any, table: dict[str, str]) -> bool:

@@ -7,7 +7,8 @@ objects, with those helpers replaced that find it out: each asks the library's o
 same for as long as what the answer depends on is the same. Asked of anything else it is the
 library's helper again, with its errors and warnings. The library itself is left as it is.
 
-What an answer depends on was read in scikit-learn 1.6 to 1.9, with array API dispatch off.
+What an answer depends on was read in scikit-learn 1.6, 1.8 and 1.9, with array API dispatch off.
+Earlier versions validate in a method, and have their own way.
 """
 
 from __future__ import annotations
@@ -36,8 +37,7 @@ def unvalidated(estimator: Any) -> Any:
     and is of a subclass of its class with the same name.
     """
     kind = type(estimator)
-    copy = object.__new__(kind)
-    copy.__dict__.update(vars(estimator))
+    copy = shallow_copy(estimator)
     methods = _rebound_methods(kind, _replacements(copy))
     if not methods:
         return estimator
@@ -45,6 +45,13 @@ def unvalidated(estimator: Any) -> Any:
     copy.__class__ = types.new_class(
         kind.__name__, (kind,), exec_body=lambda it: it.update(members)
     )
+    return copy
+
+
+def shallow_copy(estimator: Any) -> Any:
+    """Return a shallow copy; ``copy.copy`` would run the estimator's own ``__setstate__``."""
+    copy = object.__new__(type(estimator))
+    copy.__dict__.update(vars(estimator))
     return copy
 
 
@@ -58,7 +65,7 @@ def rebound(function: FunctionType, replacements: dict[Any, Any]) -> FunctionTyp
     known = {
         name: replacements[value]
         for name in function.__code__.co_names
-        if _is_key(value := places.get(name), replacements)
+        if isinstance(value := places.get(name), FunctionType) and value in replacements
     }
     if not known:
         return None
@@ -73,10 +80,6 @@ def rebound(function: FunctionType, replacements: dict[Any, Any]) -> FunctionTyp
     copy.__qualname__ = function.__qualname__
     copy.__dict__.update(vars(function))
     return copy
-
-
-def _is_key(value: Any, replacements: dict[Any, Any]) -> bool:
-    return isinstance(value, type(sys) | FunctionType) and value in replacements
 
 
 def _rebound_methods(kind: type, replacements: dict[Any, Any]) -> dict[str, FunctionType]:
@@ -112,9 +115,9 @@ def _validate_data(helper: Callable[..., Any], estimator: Any) -> Callable[..., 
     """``validate_data`` returns a finite array as it is, if it did so with one of its kind."""
     unchanged: set[Any] = set()
 
-    def validate_data(_estimator: Any, /, X: Any = "no_validation", **checks: Any) -> Any:
-        if _estimator is not estimator or type(X) is not np.ndarray or X.ndim != 2:
-            return helper(_estimator, X, **checks)
+    def validate_data(_estimator: Any, X: Any = "no_validation", /, *y: Any, **checks: Any) -> Any:
+        if _estimator is not estimator or type(X) is not np.ndarray or X.ndim != 2 or y:
+            return helper(_estimator, X, *y, **checks)
         if not checks.keys() <= _KNOWN_CHECKS or checks.get("reset", True):
             return helper(_estimator, X, **checks)
         flags = X.flags

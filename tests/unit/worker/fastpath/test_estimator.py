@@ -183,6 +183,26 @@ def test_other_methods_are_called_on_arrays_too(method: str) -> None:
     assert is_on_arrays(fast)
 
 
+def test_an_array_is_not_validated_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load(ARRAYS["logistic"]())
+    fast = compiled(model)
+    rows = [[1.0, 2.0, 3.0]]
+    answers(fast, model, rows)
+    expected = mlflow_answer(model, body(rows))
+    looks = []
+    look = sklearn.utils.validation.check_array
+
+    def looked_at(*args: Any, **kwargs: Any) -> Any:
+        looks.append(args)
+        return look(*args, **kwargs)
+
+    monkeypatch.setattr(sklearn.utils.validation, "check_array", looked_at)
+    assert tuple(answer(fast, body(rows), JSON) or ()) == expected
+    assert not looks
+    mlflow_answer(model, body(rows))
+    assert looks
+
+
 def test_floats_of_32_bits() -> None:
     model = load(ARRAYS["scaled"](), kind="float")
     fast = compiled(model)

@@ -99,6 +99,13 @@ def test_a_finite_array_of_a_known_kind_is_not_looked_at_again(
         ESTIMATORS["logistic"].predict(ROWS)
 
 
+def test_it_can_be_fitted_as_any_other() -> None:
+    known = unvalidated(LogisticRegression())
+    assert known.fit(ROWS, LABELS).predict(ROWS).tolist() == (
+        ESTIMATORS["logistic"].predict(ROWS).tolist()
+    )
+
+
 def test_neither_the_estimator_nor_its_class_is_changed() -> None:
     estimator = ESTIMATORS["logistic"]
     before = dict(vars(estimator)), LogisticRegression.decision_function
