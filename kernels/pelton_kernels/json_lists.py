@@ -68,8 +68,7 @@ def read(text: bytes | bytearray | memoryview, start: int) -> tuple[Doubles, int
     end = _library.read_one(address, len(text), start, numbers.ctypes.data, capacity, lengths)
     if end < 0:
         return None
-    shape = [length for length in lengths if length >= 0]
-    return numbers[: math.prod(shape)].reshape(shape), end
+    return _cut(numbers, [length for length in lengths if length >= 0]), end
 
 
 def reference_several(
@@ -126,7 +125,17 @@ def read_several(
         return None
     counted = counts[:]
     shape = [sum(counted), *[length for length in lengths[1:] if length >= 0]]
-    return numbers[: math.prod(shape)].reshape(shape), counted
+    return _cut(numbers, shape), counted
+
+
+def _cut(numbers: Doubles, shape: list[int]) -> Doubles:
+    """Return what has been read, without the room for more.
+
+    That is most of it, and nothing has been written there. Kept, it would make malloc give memory
+    back with each batch, and the kernel find it anew for the next.
+    """
+    numbers.resize(math.prod(shape), refcheck=False)
+    return numbers.reshape(shape)
 
 
 @functools.lru_cache(maxsize=256)

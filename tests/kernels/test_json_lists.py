@@ -344,6 +344,20 @@ def test_a_result_outlives_the_next_reading() -> None:
     assert second[0].tolist() == [3.0, 4.0]
 
 
+def test_a_result_keeps_no_more_memory_than_its_numbers() -> None:
+    text = json.dumps([[0.1234567890123] * 10] * 1000).encode()
+    alone = json_lists.read(text, 0)
+    several = json_lists.read_several([b"{" + text + b"}"] * 20, b"{", b"}")
+
+    assert alone is not None
+    assert several is not None
+    for numbers in (alone[0], several[0]):
+        while numbers.base is not None:
+            assert isinstance(numbers.base, np.ndarray)
+            numbers = numbers.base
+        assert numbers.nbytes in (80_000, 20 * 80_000)
+
+
 def test_without_the_library_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_lists, "_library", None)
 
