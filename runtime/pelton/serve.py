@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pelton import platform
 from pelton.admission.limits import Limits
 from pelton.batching.dispatch import Dispatcher
+from pelton.channel.bodies import SharedBodies
 from pelton.errors import (
     EnvironmentError_,
     ModelError,
@@ -44,6 +45,7 @@ EXIT_CONFIG = 2
 EXIT_LOAD_FAILED = 3
 EXIT_WARMUP_FAILED = 4
 _GC_OBJECTS = 50_000  # more than the requests in flight have
+_TIDY_S = 2.0  # between looks at the memory of large bodies
 _KEPT_BYTES = 64 * 1024 * 1024  # a few of the largest bodies
 _QUIET_S = 0.2
 _LONGEST_QUIET_S = 1.5
@@ -97,6 +99,9 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     served = _Loading()
     dispatcher.refuse_with(lambda: NotReady(served.not_ready_reason, retry_after_s=1))
+    bodies = SharedBodies.create()
+    if bodies is None:
+        log.info("server.bodies_are_copied %s", kv(reason="this system has no anonymous files"))
     desk = Desk(
         dispatcher,
         served,
@@ -104,6 +109,7 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
         access_log,
         timeout_s=settings.admission.timeout,
         max_payload_bytes=settings.http.max_payload,
+        bodies=bodies,
     )
     invocations = Invocations(desk, settings.http.body_timeout)
     management = Management(
@@ -129,8 +135,9 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
     from pelton.supervisor.supervisor import Supervisor
     from pelton.supervisor.triggers import Triggers
 
-    supervisor = Supervisor(settings, model_uri, dispatcher, metrics, time.monotonic)
-    metrics.add_collector(Gauges(supervisor, dispatcher, time.monotonic).collect)
+    where = bodies.path if bodies is not None else ""
+    supervisor = Supervisor(settings, model_uri, dispatcher, metrics, time.monotonic, where)
+    metrics.add_collector(Gauges(supervisor, dispatcher, time.monotonic, bodies).collect)
     served.become(supervisor)
     management.managed = ManagedEndpoint(supervisor, time.monotonic)
     triggers = Triggers(supervisor, time.monotonic)
@@ -138,6 +145,7 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
     triggering = asyncio.ensure_future(triggers.run())
     triggering.add_done_callback(_triggers_ended)
     reaping = asyncio.ensure_future(Reaper(time.monotonic).run())
+    tidying = asyncio.ensure_future(_tidy(bodies))
 
     def ready() -> None:
         _settle()
@@ -156,6 +164,7 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
     finally:
         triggering.cancel()
         reaping.cancel()
+        tidying.cancel()
         stopping.cancel()
         model_side.cancel()
         with contextlib.suppress(BaseException):
@@ -168,6 +177,13 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
         signals.restore()
     log.info("server.stopped %s", kv(status=status))
     return status
+
+
+async def _tidy(bodies: SharedBodies | None) -> None:
+    """Give the memory of large bodies back once a burst of them is over, for ever."""
+    while bodies is not None:
+        await asyncio.sleep(_TIDY_S)
+        bodies.tidy()
 
 
 def _settle() -> None:

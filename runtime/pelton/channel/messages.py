@@ -7,6 +7,7 @@ Server to worker::
              ride along.
     REQUEST  meta: deadline and content type; body: the raw request body. The frames of one batch
              follow each other; the last one has the flag LAST.
+    PLACED   as REQUEST; body: where the request's body is, see ``bodies``.
     CANCEL   id: the batch's first request. Nobody waits for that batch any more.
     DROP     id: a request of a batch that has not begun. Nobody waits for it any more.
     RECALL   id: the first request of a batch that waits for the present one. Others could run it;
@@ -34,6 +35,7 @@ from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from typing import Any, Final, NamedTuple, Protocol
 
+from pelton.channel.bodies import place_of
 from pelton.channel.frames import HEADER, LAST, MAX_PAYLOAD_BYTES, Buffer, Frame
 from pelton.compiled import core
 from pelton.errors import FrameError
@@ -53,6 +55,7 @@ class Kind(IntEnum):
     DRAIN = 6
     DROP = 7
     RECALL = 8
+    PLACED = 9
     CONNECTED = 17
     LOADED = 18
     WARMED = 19
@@ -92,6 +95,7 @@ class LoadSpec:
             ends with; empty for none.
         verify: requests whose answers are to be reported by the warm-up, as (content type, body
             in latin-1).
+        bodies: where the server's ``SharedBodies`` are opened; empty for none.
     """
 
     name: str
@@ -107,6 +111,7 @@ class LoadSpec:
     accelerators: str = ""
     verify: list[tuple[str, str]] = field(default_factory=list)
     verdicts: dict[str, Any] = field(default_factory=dict)
+    bodies: str = ""
 
     def to_frame(self) -> Frame:
         """Return the LOAD frame."""
@@ -120,6 +125,7 @@ class LoadSpec:
 
 # Packing an integer is faster than a member of an enumeration.
 REQUEST: Final = int(Kind.REQUEST)
+PLACED: Final = int(Kind.PLACED)
 ANSWER: Final = int(Kind.ANSWER)
 _REQUEST_META: Final = struct.Struct("<d?")
 _REQUEST_HEAD: Final = struct.Struct(HEADER.format + "d?")
@@ -145,8 +151,12 @@ class Request(Protocol):
         """When nobody waits for it any more."""
 
 
-def encode_requests(batch: Sequence[Request]) -> list[Buffer]:
+def encode_requests(batch: Sequence[Request], *, shares: bool = False) -> list[Buffer]:
     """Return the REQUEST frames of a batch as the buffers to write; bodies are not copied.
+
+    Args:
+        batch: the requests.
+        shares: the worker reads bodies where they are, if they have a place (PLACED frames).
 
     Raises:
         FrameError: a request is too large for a frame.
@@ -156,6 +166,9 @@ def encode_requests(batch: Sequence[Request]) -> list[Buffer]:
     for request in batch:
         to_come -= 1
         content_type, body = request.content_type, request.body
+        kind, place = REQUEST, place_of(body) if shares else None
+        if place is not None:
+            kind, body = PLACED, place
         latin = _latin(content_type) if content_type else b""
         meta_bytes = _REQUEST_META.size + len(latin)
         payload = meta_bytes + len(body)
@@ -163,7 +176,7 @@ def encode_requests(batch: Sequence[Request]) -> list[Buffer]:
             raise FrameError(f"A request of {payload} bytes does not fit. This is a bug.")
         flags = 0 if to_come else LAST
         has_type = content_type is not None
-        head = pack(payload, REQUEST, flags, meta_bytes, request.id, request.deadline, has_type)
+        head = pack(payload, kind, flags, meta_bytes, request.id, request.deadline, has_type)
         buffers.append(head + latin)
         if payload > meta_bytes:
             buffers.append(body)

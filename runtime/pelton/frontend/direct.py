@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from pelton.frontend.lane import Invocation, LaneProtocol
 
 
+_NONE = memoryview(b"")
+
+
 class DirectBody(asyncio.BufferedProtocol):
     """Reads the rest of a body from the socket to where it stays; the parser would copy it twice.
 
@@ -53,4 +56,5 @@ class DirectBody(asyncio.BufferedProtocol):
         self._protocol.resume_writing()
 
     def _release(self) -> None:
+        self._room = _NONE
         self._protocol.desk.set_aside_bytes -= self._set_aside

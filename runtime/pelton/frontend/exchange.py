@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from pelton.batching.dispatch import Dispatcher
 from pelton.batching.entry import About, Entry
+from pelton.channel.bodies import SharedBodies
 from pelton.channel.frames import Buffer
 from pelton.deadline import deadline_after
 from pelton.errors import ClientDisconnected, PayloadTooLarge, PeltonError
@@ -195,6 +196,7 @@ class Desk:
         access_log: a line a request.
         timeout_s: the server's limit of a request's time.
         max_payload_bytes: the largest body.
+        bodies: where large bodies go; ``None`` if workers are sent them.
 
     Attributes:
         asked: requests that have come and were not queued by compiled code.
@@ -213,6 +215,7 @@ class Desk:
         *,
         timeout_s: float,
         max_payload_bytes: int,
+        bodies: SharedBodies | None = None,
     ) -> None:
         self.dispatcher = dispatcher
         self.served = served
@@ -220,6 +223,7 @@ class Desk:
         self.access_log = access_log
         self.timeout_s = timeout_s
         self.max_payload_bytes = max_payload_bytes
+        self.bodies = bodies
         self.asked = 0
         self.way: Any = None
         self.set_aside_bytes = 0
@@ -234,6 +238,11 @@ class Desk:
     def seen(self) -> int:
         """Requests that have come, whatever became of them."""
         return self.asked + (self.way.seen if self.way is not None else 0)
+
+    def room_for(self, size: int) -> memoryview:
+        """Return room for a large body, if possible where workers can read it."""
+        room = self.bodies.take(size) if self.bodies is not None else None
+        return memoryview(bytearray(size)) if room is None else room
 
     def lines_about(self, about: About, queue_s: float, total_s: float) -> tuple[bytes, bytes]:
         """Return lines of an answer's head: those before its own, and those after."""

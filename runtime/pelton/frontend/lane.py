@@ -236,7 +236,7 @@ class Invocation(Exchange):
     def make_room(self) -> memoryview:
         """Set the memory aside for all of a body of known length; returns what is to be filled."""
         began, missing = self.received, self.missing_bytes
-        body = memoryview(bytearray(began + missing))
+        body: memoryview = self.desk.room_for(began + missing)
         body[:began] = self.body
         self.body = body
         self.received += missing
@@ -296,6 +296,8 @@ class Invocation(Exchange):
         if not self.response_complete:
             self.response_complete = True
             self.leave()
+        if not self.queued_at:
+            self.body = b""  # connection and request refer to each other
 
     def wait_for_more(self) -> None:
         """Limit the time until the body is whole."""

@@ -9,6 +9,7 @@ from typing import Final, cast
 from pelton.batching.entry import About, Answer, Entry
 from pelton.batching.lane import Lane
 from pelton.channel import frames
+from pelton.channel.bodies import place_of
 from pelton.channel.frames import Buffer
 from pelton.channel.messages import ANSWER, PATHS, REQUEST, encode_requests, read_answer
 from pelton.compiled import core
@@ -29,25 +30,44 @@ class Answers:
 
     Attributes:
         count: requests that were answered, cancelled ones apart.
+        shares: the worker reads large bodies where they are.
     """
 
     def __init__(self, worker: str, revision: int) -> None:
         self.count = 0
+        self.shares = False
         self._worker = worker
         self._revision = revision
         self._meta = b""  # the last one, and what it says
         self._about: About | None = None
         self._where: dict[int, Lane] = {}
         self._parts: dict[int, bytearray] = {}
+        # What the worker may still read keeps its place, whether or not anybody waits for it.
+        self._placed: dict[int, Buffer] = {}
 
     def expect(self, lane: Lane, batch: Sequence[Entry]) -> None:
         """A batch of this lane has been sent."""
         self._where.update(dict.fromkeys([entry.id for entry in batch], lane))
 
+    def encode(self, batch: Sequence[Entry]) -> list[Buffer]:
+        """Return what to write to the worker so that it has a batch."""
+        joined = core.encode(batch, REQUEST) if core is not None and type(batch) is list else None
+        if joined is not None:
+            return [joined]
+        if self.shares:
+            self._placed.update({e.id: e.body for e in batch if place_of(e.body) is not None})
+        return encode_requests(batch, shares=self.shares)
+
     def forget(self, batch: Sequence[Entry]) -> None:
         """A batch will not be answered: the worker has given it back."""
         for entry in batch:
             self._where.pop(entry.id, None)
+            self._placed.pop(entry.id, None)
+
+    def forget_all(self) -> None:
+        """The worker is gone."""
+        self._where.clear()
+        self._placed.clear()
 
     def are_due(self, lane: Lane, batch: Sequence[Entry]) -> bool:
         """Whether any of a batch has not been answered."""
@@ -78,6 +98,7 @@ class Answers:
                 whole.extend(body)
                 body = whole
             lane = where.pop(id, None)
+            self._placed.pop(id, None)
             if lane is None:
                 continue
             if lane is not lane_before:
@@ -101,6 +122,9 @@ class Answers:
         taken, by_lane = core.cut(data, self._where, self._read)
         for lane, answers in by_lane.items():
             self.count += sum([answer is not None for _, answer in answers])
+            if self._placed:
+                for id, _ in answers:
+                    self._placed.pop(id, None)
             lane.answered(answers)
         return int(taken)
 
@@ -111,9 +135,3 @@ class Answers:
             about = About(*said[:-1], PATHS[said.path], self._worker, self._revision)
             self._meta, self._about = meta, None if said.path == _CANCELLED else about
         return self._about
-
-
-def encoded(batch: Sequence[Entry]) -> list[Buffer]:
-    """Return what to write to a worker so that it has a batch."""
-    joined = core.encode(batch, REQUEST) if core is not None and type(batch) is list else None
-    return encode_requests(batch) if joined is None else [joined]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pelton import platform
 from pelton.batching.dispatch import Dispatcher
+from pelton.channel.bodies import SharedBodies
 from pelton.deadline import Clock
 from pelton.supervisor.handle import WorkerHandle
 from pelton.supervisor.supervisor import Supervisor
@@ -23,9 +24,17 @@ class Gauges:
         supervisor: knows the workers.
         dispatcher: knows the queue.
         clock: monotonic seconds.
+        bodies: the memory of large bodies, if they are not sent to workers.
     """
 
-    def __init__(self, supervisor: Supervisor, dispatcher: Dispatcher, clock: Clock) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        bodies: SharedBodies | None = None,
+    ) -> None:
+        self._bodies = bodies
         self._supervisor = supervisor
         self._dispatcher = dispatcher
         self._clock = clock
@@ -40,6 +49,7 @@ class Gauges:
         workers = self._supervisor.workers()
         usage = self._supervisor.memory.usage.values()
         used, budget = sum(u.bytes for u in usage), sum(u.budget for u in usage)
+        shared = self._bodies.memory_bytes if self._bodies is not None else 0
         for name, help, value in (
             ("provisioned_concurrent_requests_total", "Slots", queue.lanes),
             ("cpu_usage_percentage", "Workers' processor time", self._cpu_percent(workers)),
@@ -48,6 +58,7 @@ class Gauges:
             ("pelton_queue_bytes", "Their bodies", queue.queued_bytes),
             ("pelton_busy_slots", "Slots that run something", queue.running),
             ("pelton_worker_memory_bytes", "What workers use", used),
+            ("pelton_shared_bodies_bytes", "Memory where workers read large bodies", shared),
         ):
             yield GaugeMetricFamily(name, help, value=value)
         by_state = GaugeMetricFamily("pelton_workers", "Workers by state", labels=("state",))

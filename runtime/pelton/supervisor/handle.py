@@ -30,7 +30,7 @@ from pelton.errors import (
 )
 from pelton.lifecycle import WORKER_TRANSITIONS, Lifecycle, WorkerEvent, WorkerState
 from pelton.settings import Workers
-from pelton.supervisor.answers import Answers, encoded
+from pelton.supervisor.answers import Answers
 from pelton.supervisor.ending import Ending, explain, failure
 from pelton.supervisor.process import WorkerProcess
 from pelton.telemetry.logging import kv
@@ -185,7 +185,7 @@ class WorkerHandle:
         """Send a batch; called by its port."""
         assert self._channel is not None
         self._answers.expect(lane, batch)
-        self._channel.write(encoded(batch))
+        self._channel.write(self._answers.encode(batch))
 
     def cancel(self, lane: Lane, batch: Sequence[Entry]) -> None:
         """Interrupt a batch, and kill the worker if that does not help soon."""
@@ -238,8 +238,12 @@ class WorkerHandle:
             if self.state is WorkerState.WARMING:
                 self._unlimit()
                 self.lifecycle.fire(WorkerEvent.WARMED)
+                report = read_json(frame)
+                self._answers.shares = report.get("shares_bodies", False)
+                if self.spec.bodies and not self._answers.shares:
+                    log.info("worker.bodies_are_copied %s", kv(worker=self.name))
                 if not self.ready.done():
-                    self.ready.set_result(read_json(frame))
+                    self.ready.set_result(report)
         elif frame.kind == Kind.RETURNED:
             for lane in self.lanes:
                 batch = lane.sent(frame.id)
@@ -347,6 +351,7 @@ class WorkerHandle:
             )
         for lane in self.lanes:
             lane.fail(error)
+        self._answers.forget_all()
         if self._channel is not None:
             self._channel.abort()
         if not self.ready.done():

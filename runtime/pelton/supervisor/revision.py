@@ -164,12 +164,13 @@ class Revision:
         chosen = os.environ.get("OMP_NUM_THREADS", "")
         return int(chosen) if chosen.isdigit() else max(1, platform.usable_cores() // self.workers)
 
-    def plan(self, settings: Settings, verify: list[tuple[str, str]]) -> PoolPlan:
+    def plan(self, settings: Settings, verify: list[tuple[str, str]], bodies: str = "") -> PoolPlan:
         """Return what its workers are; it must be prepared.
 
         Args:
             settings: the server's.
             verify: requests whose answers its warm-up is to report.
+            bodies: where workers find large bodies; empty if they are sent them.
         """
         assert self.model is not None
         assert self.interpreter is not None
@@ -195,6 +196,7 @@ class Revision:
                 batching=self.entity.batching,
                 recheck=self.entity.recheck,
                 verify=verify,
+                bodies=bodies,
             ),
             environ=self.environment_vars,
             preload=tuple(_LIBRARIES[f] for f in self.model.mlmodel.flavors if f in _LIBRARIES),

@@ -53,6 +53,7 @@ class Revisions:
         dispatcher: Dispatcher,
         metrics: Metrics,
         clock: Clock,
+        bodies: str = "",
     ) -> None:
         self.settings = settings
         self.dispatcher = dispatcher
@@ -69,6 +70,7 @@ class Revisions:
         self._model_uri = model_uri
         self._metrics = metrics
         self._clock = clock
+        self._bodies = bodies
         self._numbers = itertools.count(1)
         self._worker_numbers = itertools.count(1)
         self._libraries = Libraries(self._next_worker)
@@ -277,7 +279,8 @@ class Revisions:
         )
 
     def _new_pool(self, revision: Revision) -> Pool:
-        plan = revision.plan(self.settings, requests_to_verify(self.active, self.settings))
+        verify = requests_to_verify(self.active, self.settings)
+        plan = revision.plan(self.settings, verify, self._bodies)
         pool = Pool(
             plan,
             self.dispatcher,

@@ -36,6 +36,7 @@ class Supervisor(Revisions):
         dispatcher: the queue that all revisions pull from.
         metrics: counts.
         clock: monotonic seconds.
+        bodies: where workers open the memory of large bodies; empty if they are sent them.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class Supervisor(Revisions):
         dispatcher: Dispatcher,
         metrics: Metrics,
         clock: Clock,
+        bodies: str = "",
     ) -> None:
-        super().__init__(settings, model_uri, dispatcher, metrics, clock)
+        super().__init__(settings, model_uri, dispatcher, metrics, clock, bodies)
         # From the start: whoever asks before `run` has begun is told of a first deployment.
         self._first = self.updating = self._new_revision(model_uri, settings.entity)
         self._stopped = asyncio.Event()

@@ -201,8 +201,12 @@ class Answerer:
                 answer if answer[2] is not None else self._encoded(part, own, meta)
                 for answer, part, own in zip(answers, parts, outputs, strict=True)
             ]
+        is_checked = self._is_to_be_checked(len(parts))
+        # Once it is answered, its place may be another one's.
+        body = bytes(parts[0].request.body) if is_checked and len(parts) == 1 else b""
         reply(answers)
-        self._check_again(parts, outputs)
+        if is_checked:
+            self._check_again(parts[0], outputs[0], body)
 
     def _failed(self, parts: list[Part], error: Exception, predict_s: float, reply: Reply) -> None:
         """Predict raised: alone, a request gets the error; several are tried in halves."""
@@ -250,33 +254,37 @@ class Answerer:
         )
         reply([(request.id, meta, answer.body)])
 
-    def _check_again(self, parts: list[Part], outputs: Sequence[Any]) -> None:
-        """Check one request in ``recheck`` again, after its answer has left.
+    def _is_to_be_checked(self, many: int) -> bool:
+        """Whether one of so many that are answered now is to be checked again.
 
-        One predicted alone is compared with the oracle's, one of a batch with itself apart. What
-        waits meanwhile pays for it, so it takes a hundredth of the time at most.
+        One request in ``recheck`` is. What waits meanwhile pays for it, so it takes a hundredth of
+        the time at most.
         """
         if not self._recheck:
-            return
-        before, self._answered = self._answered, self._answered + len(parts)
+            return False
+        before, self._answered = self._answered, self._answered + many
         if before // self._recheck == self._answered // self._recheck:
-            return
+            return False
+        return time.monotonic() >= self._recheck_at
+
+    def _check_again(self, part: Part, output: Any, body: bytes) -> None:
+        """Check one request again, after its answer has left.
+
+        One predicted alone, whose body is given, is compared with the oracle's; one of a batch with
+        itself apart.
+        """
         started = time.monotonic()
-        if started < self._recheck_at:
-            return
-        self._compare(parts, outputs)
+        self._compare(part, output, body)
         now = time.monotonic()
         self._recheck_at = now + _RECHECK_EVERY * (now - started)
 
-    def _compare(self, parts: list[Part], outputs: Sequence[Any]) -> None:
-        part = parts[0]
-        if len(parts) > 1:
-            proof = _in_context(self._recheck_batch, self._fast, [part.decoded], [outputs[0]])
+    def _compare(self, part: Part, output: Any, body: bytes) -> None:
+        if not body:
+            proof = _in_context(self._recheck_batch, self._fast, [part.decoded], [output])
             if not proof.safe:
                 log.error("batching.off reason=%s", json.dumps(proof.reason))
                 self._may_batch = False
             return
-        body = bytes(part.request.body)
         found = _in_context(self._difference, self._fast, self._model.ask, body)
         if found is not None:
             log.error("fastpath.off reason=%s", json.dumps(found))

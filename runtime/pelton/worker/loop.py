@@ -16,8 +16,9 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from pelton.channel import frames
+from pelton.channel.bodies import BodyReader
 from pelton.channel.frames import Buffer
-from pelton.channel.messages import REQUEST, Kind, read_request
+from pelton.channel.messages import PLACED, REQUEST, Kind, read_request
 from pelton.channel.server import ChannelServer
 from pelton.compiled import core
 from pelton.errors import FrameError
@@ -39,10 +40,18 @@ class Loop:
         channel: to the server.
         answerer: answers batches.
         slots: batches that run at a time.
+        bodies: where PLACED bodies are; ``None`` if none will come.
     """
 
-    def __init__(self, channel: ChannelServer, answerer: Answerer, slots: int) -> None:
+    def __init__(
+        self,
+        channel: ChannelServer,
+        answerer: Answerer,
+        slots: int,
+        bodies: BodyReader | None = None,
+    ) -> None:
         self._channel = channel
+        self._bodies = bodies
         self._answerer = answerer
         # None ends a slot.
         self._batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
@@ -122,7 +131,10 @@ class Loop:
     def _read(self) -> None:
         try:
             for kind, id, meta, body, flags in self._channel:
-                if kind == REQUEST:
+                if kind in (REQUEST, PLACED):
+                    if kind == PLACED:
+                        assert self._bodies is not None
+                        body = self._bodies.at(body)
                     deadline, content_type = read_request(meta)
                     self._requests.append(_request((id, body, content_type, deadline)))
                     if flags & frames.LAST:

@@ -12,6 +12,7 @@ import time
 import traceback
 
 from pelton import platform
+from pelton.channel.bodies import BodyReader
 from pelton.channel.messages import (
     EXIT_DRAINED,
     EXIT_LOAD_FAILED,
@@ -73,10 +74,12 @@ def serve(channel: ChannelServer, spec: LoadSpec, model: LoadedModel) -> int:
     except BaseException as error:
         report_failure(channel, "warm-up", error)
         return EXIT_WARMUP_FAILED
+    bodies = BodyReader.open(spec.bodies)
+    report["shares_bodies"] = bodies is not None
     report["warmup_s"] = time.monotonic() - started
     channel.send([json_frame(Kind.WARMED, report)])
     platform.keep_freed_memory(_KEPT_BYTES)  # now, as what loading has freed is not needed again
-    Loop(channel, answerer, spec.slots).run()
+    Loop(channel, answerer, spec.slots, bodies).run()
     return EXIT_DRAINED
 
 

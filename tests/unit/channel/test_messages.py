@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pelton.channel.bodies import UNIT_BYTES, BodyReader, SharedBodies
 from pelton.channel.frames import LAST, MAX_PAYLOAD_BYTES, Buffer, Frame, FrameReader
 from pelton.channel.messages import (
     PATHS,
@@ -30,7 +32,7 @@ _seconds = st.floats(0.0, 1e4, width=32)
 @dataclass
 class _Asked:
     id: int
-    body: bytes
+    body: Buffer
     content_type: str | None
     deadline: float
 
@@ -61,6 +63,26 @@ def test_requests_round_trip(batch: list[_Asked]) -> None:
     assert [bool(frame.flags & LAST) for frame in frames] == [
         index == len(batch) - 1 for index in range(len(batch))
     ]
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux has these files")
+def test_a_body_with_a_place_is_not_sent_to_who_shares_it() -> None:
+    bodies = SharedBodies(os.memfd_create("test"), 2 * UNIT_BYTES)
+    room = bodies.take(5)
+    assert room is not None
+    room[:] = b"large"
+    batch = [_Asked(1, b"small", "a/b", 1.0), _Asked(2, room, None, 2.0)]
+
+    sent = _frames(encode_requests(batch))
+    assert [(f.kind, bytes(f.body)) for f in sent] == [
+        (Kind.REQUEST, b"small"), (Kind.REQUEST, b"large"),
+    ]  # fmt: skip
+    first, second = _frames(encode_requests(batch, shares=True))
+    assert (first.kind, bytes(first.body)) == (Kind.REQUEST, b"small")
+    assert (second.kind, second.id, second.flags) == (Kind.PLACED, 2, LAST)
+    assert read_request(second.meta) == (2.0, None)
+    assert bytes(BodyReader(bodies.path).at(second.body)) == b"large"
+    bodies.close()
 
 
 _metas = st.builds(

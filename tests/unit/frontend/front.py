@@ -16,6 +16,7 @@ from tests.unit.puppet import Puppet
 from pelton.admission.limits import Limits
 from pelton.batching.dispatch import Dispatcher
 from pelton.batching.entry import About, Answer, Entry
+from pelton.channel.bodies import SharedBodies
 from pelton.frontend.app import build_app
 from pelton.frontend.exchange import Desk
 from pelton.frontend.heads import Heads
@@ -127,14 +128,14 @@ async def front_end(
     keep_alive_s: float = 60.0,
     with_slot: bool = True,
     heads: Heads | None = None,
+    bodies: SharedBodies | None = None,
 ) -> AsyncIterator[Front]:
     """Run a front end whose invocations go the given way."""
     call_soon = asyncio.get_running_loop().call_soon
     dispatcher = Dispatcher(Limits(queue_limit, 1_000_000), time.monotonic, call_soon=call_soon)
     served, metrics, log, puppet = FakeServed(), Metrics(), RecordingLog(), Puppet()
-    desk = Desk(
-        dispatcher, served, metrics, log, timeout_s=timeout_s, max_payload_bytes=max_payload_bytes
-    )
+    limits = {"timeout_s": timeout_s, "max_payload_bytes": max_payload_bytes}
+    desk = Desk(dispatcher, served, metrics, log, bodies=bodies, **limits)  # type: ignore[arg-type]
     app = build_app(Invocations(desk, body_timeout_s), served, metrics, "iris")
     sock = bind("127.0.0.1", 0)
     protocol: Any = (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import random
 from collections.abc import Coroutine
 from itertools import pairwise
@@ -16,6 +17,7 @@ import pytest
 from tests.unit.frontend.front import Front, Way, front_end, read_answer, request, until
 
 from pelton.batching.entry import About, Answer
+from pelton.channel.bodies import SharedBodies, place_of
 from pelton.errors import Draining, NotReady, WorkerCrashed, WorkerLost
 from pelton.frontend.exchange import Exchange
 from pelton.frontend.invocations import read_head
@@ -519,3 +521,35 @@ def test_large_body_that_stops_coming_is_given_up(way: Way) -> None:
             assert front.puppet.batches == []
 
     asyncio.run(scenario())
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux has these files")
+@pytest.mark.parametrize("end", ["answered", "client leaves", "stops coming"])
+def test_large_body_has_a_place_until_it_is_done(way: Way, end: str) -> None:
+    body = random.Random(3).randbytes(700_000)
+    bodies = SharedBodies.create()
+    assert bodies is not None
+    timeout_s = 0.3 if end == "stops coming" else 60.0
+
+    async def scenario() -> None:
+        async with front_end(
+            way, max_payload_bytes=1_000_000, body_timeout_s=timeout_s, bodies=bodies
+        ) as front:
+            reader, writer = await front.connect()
+            writer.write(request(body[:400_000], headers={"content-length": str(len(body))}))
+            await until(lambda: way == "asgi" or not bodies.is_empty)
+            if end == "answered":
+                writer.write(body[400_000:])
+                (entry,) = await front.running()
+                assert bytes(entry.body) == body
+                assert (place_of(entry.body) is None) == (way == "asgi")
+                front.answer(entry)
+                assert (await read_answer(reader)).status == 200
+            elif end == "stops coming":
+                assert (await read_answer(reader)).status == 408
+            if end != "answered":  # an answered one keeps nothing, though its connection is open
+                writer.close()
+            await until(lambda: bodies.is_empty)
+
+    asyncio.run(scenario())
+    bodies.close()

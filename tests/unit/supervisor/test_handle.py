@@ -18,6 +18,7 @@ from pelton.admission.limits import Limits
 from pelton.batching.dispatch import Dispatcher
 from pelton.batching.entry import Entry, Stage
 from pelton.batching.policy import BatchLimits
+from pelton.channel.bodies import UNIT_BYTES, SharedBodies
 from pelton.channel.frames import LAST, Frame, FrameReader, encode
 from pelton.channel.messages import (
     PATHS,
@@ -81,6 +82,7 @@ class PuppetWorker:
         self._reader = FrameReader()
         self._heard: list[Frame] = []
         self.ended: list[Entry] = []
+        self.shares = False
 
     async def hear(self, kind: Kind) -> Frame:
         """Return the next frame of a kind; those before it are dropped, pings apart."""
@@ -103,7 +105,7 @@ class PuppetWorker:
         self.say(
             json_frame(Kind.CONNECTED, {"pid": 1}),
             json_frame(Kind.LOADED, {"mlflow": "3"}),
-            json_frame(Kind.WARMED, {"example": "answered"}),
+            json_frame(Kind.WARMED, {"example": "answered", "shares_bodies": self.shares}),
         )
         await self.handle.ready
 
@@ -111,7 +113,7 @@ class PuppetWorker:
         await self.start()
         self.handle.admit(limits) if limits else self.handle.admit()
 
-    def submit(self, body: bytes = b"body", timeout_s: float = 60.0) -> Entry:
+    def submit(self, body: bytes | memoryview = b"body", timeout_s: float = 60.0) -> Entry:
         id = len(self.ended) + self.dispatcher.statistics().queued + 100 * len(body) + 1
         deadline = time.monotonic() + timeout_s
         entry = Entry(id, body, "text/csv", deadline, self.ended.append)
@@ -157,6 +159,70 @@ def test_life_of_a_worker() -> None:
             "loading", "warming", "ready", "serving", "draining", "stopping", "stopped",
         ]  # fmt: skip
         assert worker.process.kills == 0
+
+    run(scenario())
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux has these files")
+@pytest.mark.parametrize("end", ["answered", "cancelled", "in parts", "killed"])
+def test_a_place_is_kept_while_the_worker_may_read_there(end: str) -> None:
+    async def scenario() -> None:
+        bodies = SharedBodies(os.memfd_create("test"), 4 * UNIT_BYTES)
+        worker = PuppetWorker()
+        worker.shares = True
+        await worker.serve()
+
+        def take() -> memoryview:
+            room = bodies.take(10)
+            assert room is not None
+            return room
+
+        entry = worker.submit(take(), timeout_s=60.0 if end == "answered" else 0.05)
+        assert (await worker.hear(Kind.PLACED)).id == entry.id
+        if end == "answered":
+            assert not bodies.is_empty
+            worker.say(answer_frame(entry.id, AnswerMeta(200), b"answer"))
+            await until(lambda: entry.is_done)
+        else:
+            await worker.hear(Kind.CANCEL)
+            assert isinstance(entry.error, DeadlineExceeded)
+            assert not bodies.is_empty  # it is read until the worker has said that it is not
+        if end == "cancelled":
+            worker.say(answer_frame(entry.id, CANCELLED, b""))
+        if end == "in parts":
+            worker.say(
+                answer_frame(entry.id, CANCELLED, b"1", last=False),
+                answer_frame(entry.id, CANCELLED, b"2"),
+            )
+        if end == "killed":
+            worker.process.exited.set_result(-9)
+        await until(lambda: bodies.is_empty)
+        if end != "killed":
+            await worker.exit(0)
+        worker.sock.close()
+        await worker.handle.ended
+        bodies.close()
+
+    run(scenario())
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux has these files")
+def test_a_worker_that_does_not_share_is_sent_the_body() -> None:
+    async def scenario() -> None:
+        bodies = SharedBodies(os.memfd_create("test"), 4 * UNIT_BYTES)
+        worker = PuppetWorker()
+        await worker.serve()
+        room = bodies.take(5)
+        assert room is not None
+        room[:] = b"large"
+        entry = worker.submit(room)
+        assert bytes((await worker.hear(Kind.REQUEST)).body) == b"large"
+        worker.say(answer_frame(entry.id, AnswerMeta(200), b"answer"))
+        await until(lambda: entry.is_done)
+        del room
+        assert bodies.is_empty
+        await worker.exit(0)
+        bodies.close()
 
     run(scenario())
 

@@ -84,6 +84,40 @@ def test_batches_are_the_same(model: LoadedModel, bodies: list[bytes]) -> None:
     assert answers(model, bodies, may_batch=True, ahead=True) == in_turn
 
 
+@given(bodies=st.lists(st.sampled_from(BODIES), min_size=1, max_size=5), may_batch=st.booleans())
+def test_nothing_of_a_body_is_looked_at_once_it_is_answered(
+    model: LoadedModel, bodies: list[bytes], may_batch: bool
+) -> None:
+    """Its place in shared memory may be another one's by then; rechecks come after that."""
+    in_turn = answers(model, bodies, may_batch=may_batch, ahead=False)
+    answerer = Answerer(model, Proof(compiled(model.pyfunc), may_batch, {}), recheck=1)
+    places = [bytearray(body) for body in bodies]
+    got: dict[int, tuple[int, str, bytes]] = {}
+    checked: list[bytes] = []
+    difference = answerer._difference
+
+    def check(fast: Any, ask: Any, body: bytes) -> Any:
+        checked.append(body)
+        return difference(fast, ask, body)
+
+    answerer._difference = check
+
+    def reply(frames: Any) -> None:
+        for id, meta, body in frames:
+            got[id] = (meta.status, meta.media_type, bytes(body))
+            places[id][:] = b" " * len(places[id])
+
+    deadline = time.monotonic() + 600
+    answerer.answer(
+        [WorkerRequest(id, memoryview(place), JSON, deadline) for id, place in enumerate(places)],
+        reply,
+    )
+
+    assert got == in_turn
+    assert set(checked) <= set(bodies)
+    assert answerer._fast is not None
+
+
 def test_one_that_is_late_by_then_is_not_predicted(model: LoadedModel) -> None:
     answerer = Answerer(model, Proof(compiled(model.pyfunc), True, {}))
     batch = [WorkerRequest(1, BODIES[0], JSON, time.monotonic() - 1)]
