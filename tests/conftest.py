@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.endpoint import Endpoint
+from tests.registry import registry  # noqa: F401 - a fixture; imported elsewhere it would be another
 
 Serve = Callable[..., Endpoint]
 """Starts a server: ``serve(model, *arguments, variables={...})``."""

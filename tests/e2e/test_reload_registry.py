@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Serve
 from tests.e2e.endpoint import Endpoint, pelton, until
 from tests.e2e.reload_support import ROW, Line, load_on
-from tests.integration.environment.conftest import Registry, registry  # noqa: F401 - a fixture
+from tests.registry import Registry
 
 pytestmark = pytest.mark.xdist_group("registry")
 
@@ -37,7 +37,7 @@ def restored_champion(at: Registry) -> Iterator[None]:
 
 def test_watched_alias_through_an_outage_of_its_registry(
     live_endpoint: Serve,
-    registry: Registry,  # noqa: F811
+    registry: Registry,
 ) -> None:
     with Line(registry.uri) as line, restored_champion(registry):
         endpoint = live_endpoint(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Serve
 from tests.e2e.endpoint import pelton
-from tests.integration.environment.conftest import Registry, registry  # noqa: F401 - a fixture
+from tests.registry import Registry
 
 pytestmark = pytest.mark.xdist_group("registry")
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.xdist_group("registry")
 def test_model_of_a_registry(
     uri: str,
     name: str | None,
-    registry: Registry,  # noqa: F811
+    registry: Registry,
     live_endpoint: Serve,
     tmp_path: Path,
 ) -> None:
@@ -41,7 +41,7 @@ def test_model_of_a_registry(
         assert answer.headers["served-model-name"] == name
 
 
-def test_version_that_is_not_there(registry: Registry, tmp_path: Path) -> None:  # noqa: F811
+def test_version_that_is_not_there(registry: Registry, tmp_path: Path) -> None:
     ended = pelton(
         *("serve", "models:/echo/99", "--port", "0", "--cache-dir", str(tmp_path)),
         cwd=tmp_path,

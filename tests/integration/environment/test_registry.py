@@ -18,7 +18,7 @@ from typing import Literal
 
 import psutil
 import pytest
-from tests.integration.environment.conftest import Registry, free_port
+from tests.registry import Registry, free_port
 
 from pelton.environment.amendment import update_requirements
 from pelton.environment.artifacts import LocalModel, resolve, resolve_version

@@ -292,15 +292,15 @@ def test_an_error_on_the_compiled_way_is_raised() -> None:
         loop.close()
 
 
-def test_all_of_it_works_where_nothing_is_compiled() -> None:
+@pytest.mark.parametrize(
+    "suites",
+    [
+        ("unit/frontend/test_invocations.py", "unit/supervisor/test_handle.py"),
+        ("unit/batching", "unit/bench", "integration/bench/test_lead.py"),
+    ],
+)
+def test_all_of_it_works_where_nothing_is_compiled(suites: tuple[str, ...]) -> None:
     """The suites of edge, queue, worker's handle and load generator, in Python alone."""
-    suites = (
-        "unit/frontend/test_invocations.py",
-        "unit/batching",
-        "unit/supervisor/test_handle.py",
-        "unit/bench",
-        "integration/bench/test_lead.py",
-    )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not asgi",
          *(str(ROOT / "tests" / suite) for suite in suites)],
