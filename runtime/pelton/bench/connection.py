@@ -20,6 +20,8 @@ from pelton.compiled import Wire
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE)
 _UNUSUAL: Final = re.compile(rb"\r\n(?:transfer-encoding:|connection:[ \t]*close)", re.IGNORECASE)
 _HEAD_LIMIT: Final = 64 * 1024
+_NOTHING: Final = memoryview(b"")
+PIECE_BYTES: Final = 1024 * 1024  # as in compiled/load.c
 
 
 class Client(Protocol):
@@ -60,6 +62,8 @@ class Connection(Wire, asyncio.Protocol):
         self.is_open = False
         self.request = None
         self.intended = 0.0
+        self._rest = _NOTHING  # of a large request that is being written
+        self._is_full = False
         self._clear()
 
     def _clear(self) -> None:
@@ -74,13 +78,44 @@ class Connection(Wire, asyncio.Protocol):
         """Keep the transport; the connection is idle."""
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self._transport = transport  # type: ignore[assignment]
+        self._transport.set_write_buffer_limits(high=0)  # type: ignore[union-attr]
         self.is_open = True
 
     def send(self, request: Request, intended: float) -> None:
         """Write a request; the connection must be open and idle."""
         self.request = request
         self.intended = intended
-        self._transport.write(request.wire)  # type: ignore[union-attr]  # it is open
+        if len(request.wire) > PIECE_BYTES:
+            self.send_in_pieces(request.wire)
+        else:
+            self._transport.write(request.wire)  # type: ignore[union-attr]  # it is open
+
+    def send_in_pieces(self, wire: bytes) -> None:
+        """Write a large request, a piece in each turn of the loop.
+
+        Handing megabytes to the kernel takes milliseconds, and others' requests would be late.
+        """
+        self._rest = memoryview(wire)
+        self._send_piece()
+
+    def _send_piece(self) -> None:
+        if not self.is_open:
+            return
+        assert self._transport is not None
+        piece, self._rest = self._rest[:PIECE_BYTES], self._rest[PIECE_BYTES:]
+        self._transport.write(piece)
+        if len(self._rest) and not self._is_full:
+            asyncio.get_running_loop().call_soon(self._send_piece)
+
+    def pause_writing(self) -> None:
+        """The kernel takes no more."""
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._is_full = False
+        if len(self._rest):
+            self._send_piece()
 
     def abort(self) -> Request | None:
         """Cut the connection at once; the request it carried is the caller's to account for."""
@@ -170,6 +205,10 @@ class Connection(Wire, asyncio.Protocol):
 
     def _finish(self, status: int, head: bytes, body: bytes) -> None:
         self._clear()
+        if len(self._rest):  # answered before it was sent: nothing else may be said on this one
+            self._rest = _NOTHING
+            self.is_open = False
+            self._transport.close()  # type: ignore[union-attr]  # it was open
         self._client.answered(self, status, head, body)
 
     def _drop(self) -> None:

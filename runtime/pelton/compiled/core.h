@@ -62,7 +62,7 @@ typedef struct {
     PyObject *empty;
     PyObject *append, *popleft, *receive, *turn_at_name, *watch, *look, *is_closing, *write;
     PyObject *read_paused, *content_length, *content_type, *timeout, *request_id, *prefix, *unset_keep_alive;
-    PyObject *expectation, *known, *rows, *sample, *wire; /* of the load generator */
+    PyObject *expectation, *known, *rows, *sample, *send_in_pieces, *wire; /* of the load generator */
 } Core;
 
 extern Core core;

@@ -144,6 +144,8 @@ static int count(Account *tally, PyObject *request, double latency_s, int in_win
     return failed;
 }
 
+#define PIECE_BYTES (1024 * 1024) /* what is larger is written in pieces, by Python */
+
 /* Send the next request of the mix; Asker and Wire are those of a loop that goes on. */
 static int ask(Wire *self, Asker *asker, Account *tally)
 {
@@ -160,7 +162,9 @@ static int ask(Wire *self, Asker *asker, Account *tally)
         Py_XDECREF(wire);
         return -1;
     }
-    PyObject *written = call1(self->transport, core.write, wire);
+    int is_large = PyBytes_CheckExact(wire) && PyBytes_Size(wire) > PIECE_BYTES;
+    PyObject *written = is_large ? call1((PyObject *)self, core.send_in_pieces, wire)
+                                 : call1(self->transport, core.write, wire);
     Py_XDECREF(written);
     Py_DECREF(wire);
     return written == NULL ? -1 : 0;

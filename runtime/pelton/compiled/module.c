@@ -42,7 +42,7 @@ static int intern(void)
     const struct { PyObject **place; const char *text; } names[] = {
         {&core.append, "append"}, {&core.popleft, "popleft"}, {&core.receive, "receive"},
         {&core.turn_at_name, "turn_at"}, {&core.watch, "watch"}, {&core.look, "look_ahead_if_due"},
-        {&core.is_closing, "is_closing"}, {&core.write, "write"},
+        {&core.is_closing, "is_closing"}, {&core.write, "write"}, {&core.send_in_pieces, "send_in_pieces"},
         {&core.read_paused, "read_paused"}, {&core.content_length, "content_length"},
         {&core.content_type, "content_type"}, {&core.timeout, "timeout"},
         {&core.request_id, "request_id"}, {&core.prefix, "prefix"},

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pelton.frontend.lane import Invocation, LaneProtocol
 
 
-_NONE = memoryview(b"")
+_NONE: Final = memoryview(b"")
+# Copying so much takes half a millisecond, in which nobody else is read or answered.
+_TURN_BYTES: Final = 1024 * 1024
 
 
 class DirectBody(asyncio.BufferedProtocol):
@@ -27,8 +29,8 @@ class DirectBody(asyncio.BufferedProtocol):
         protocol.desk.set_aside_bytes += self._set_aside
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Return where the rest belongs, however much of it comes at a time."""
-        return self._room
+        """Return where the rest belongs, as much of it as may come in one turn of the loop."""
+        return self._room[:_TURN_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
         """So much has come."""
@@ -37,6 +39,14 @@ class DirectBody(asyncio.BufferedProtocol):
             self._release()
             self._protocol.go_on()
             self._invocation.on_complete()
+        elif nbytes == _TURN_BYTES:  # there is more, most likely: others first
+            self._protocol.transport.pause_reading()
+            self._protocol.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        transport = self._protocol.transport
+        if not transport.is_closing():
+            transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""

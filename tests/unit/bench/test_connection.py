@@ -1,10 +1,11 @@
 """The HTTP client, fed byte by byte: what arrives in one piece must not matter."""
 
 import asyncio
+import random
 
 import pytest
 
-from pelton.bench.connection import Connection
+from pelton.bench.connection import PIECE_BYTES, Connection
 from pelton.bench.request import Body, Request
 from pelton.bench.target import Target
 
@@ -16,10 +17,14 @@ class Transport(asyncio.Transport):
         super().__init__()
         self.written: list[bytes] = []
         self.is_closed = False
+        self.high: int | None = None
 
     def write(self, data: object) -> None:
-        assert isinstance(data, bytes)
-        self.written.append(data)
+        assert isinstance(data, bytes | memoryview)
+        self.written.append(bytes(data))
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.high = high
 
     def abort(self) -> None:
         self.is_closed = True
@@ -59,6 +64,63 @@ CHUNKED = b"HTTP/1.1 429 Too Many\r\ntransfer-encoding: chunked\r\n\r\n"
 CHUNKED += b"2\r\nhe\r\n3;x=1\r\nllo\r\n0\r\n\r\n"
 EMPTY = b"HTTP/1.1 503 No\r\ncontent-length:0\r\n\r\n"
 INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n" + USUAL
+
+
+LARGE = Request(TARGET, Body(random.Random(0).randbytes(3 * PIECE_BYTES)))
+
+
+async def turns(many: int = 10) -> None:
+    for _ in range(many):
+        await asyncio.sleep(0)
+
+
+def test_a_large_request_leaves_in_pieces_and_others_have_their_turn() -> None:
+    async def scenario() -> None:
+        connection, client, transport = opened()
+        connection.send(LARGE, 0.0)
+        assert len(transport.written) == 1
+        await turns(1)
+        assert len(transport.written) == 2
+        connection.pause_writing()
+        await turns()
+        assert len(transport.written) == 3
+        connection.resume_writing()
+        await turns()
+        assert b"".join(transport.written) == LARGE.wire
+        assert max(map(len, transport.written)) == PIECE_BYTES
+        assert transport.high == 0
+        connection.data_received(USUAL)
+        assert client.answers == [(200, b"hello")]
+        assert connection.is_open
+
+    asyncio.run(scenario())
+
+
+def test_what_is_left_of_a_large_request_that_was_answered_is_not_sent() -> None:
+    async def scenario() -> None:
+        connection, client, transport = opened()
+        connection.send(LARGE, 0.0)
+        connection.data_received(EMPTY)
+        assert client.answers == [(503, b"")]
+        assert transport.is_closed
+        assert not connection.is_open
+        await turns()
+        assert len(transport.written) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_lost_within_a_large_request_sends_no_more() -> None:
+    async def scenario() -> None:
+        connection, client, transport = opened()
+        connection.send(LARGE, 0.0)
+        connection.connection_lost(ConnectionResetError())
+        connection.resume_writing()
+        await turns()
+        assert client.losses == [LARGE]
+        assert len(transport.written) == 1
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pelton.bench.connection import Connection
+from pelton.bench.connection import PIECE_BYTES, Connection
 from pelton.bench.load import Load
 from pelton.bench.request import Body, Mix, Request
 from pelton.bench.tally import Tally
@@ -39,6 +39,9 @@ class Transport:
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        pass
 
     def abort(self) -> None:
         self.is_closed = True
@@ -177,6 +180,20 @@ def test_usual_answers_of_a_loop_are_taken_without_python() -> None:
     assert len(transport.written) == 10
     assert generator.tally.served_by == {"m-1": 3}
     assert len(generator.tally.latencies) == 9
+
+
+@pytest.mark.parametrize("kind", [Connection, Reference])
+def test_a_large_request_is_sent_in_pieces(
+    kind: type[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes] = []
+    monkeypatch.setattr(kind, "send_in_pieces", lambda _, wire: sent.append(wire))
+    generator = Generator(kind, is_loop=True)
+    large = Request(TARGET, Body(bytes(PIECE_BYTES)))
+    generator.load._picks = cycle([large])
+    generator.connections[0].data_received(USUAL)
+    assert sent == [large.wire]
+    assert generator.connections[0].request is large
 
 
 def test_nothing_is_kept_of_answers() -> None:
