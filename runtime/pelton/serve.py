@@ -175,6 +175,8 @@ async def _serve(settings: Settings, model_uri: str, on_ready: Callable[[str], N
                 await http_task
         access_log.flush()
         signals.restore()
+        if bodies is not None:
+            bodies.close()
     log.info("server.stopped %s", kv(status=status))
     return status
 

@@ -46,6 +46,17 @@ def until(condition: Callable[[], T | None], what: str, limit_s: float = LIMIT_S
     return value
 
 
+def together(*calls: Callable[[], object]) -> None:
+    """Run each in a thread of its own, and wait for all.
+
+    Raises:
+        BaseException: what the first of them that failed has raised.
+    """
+    with ThreadPoolExecutor(len(calls)) as threads:
+        for running in [threads.submit(call) for call in calls]:
+            running.result()
+
+
 @dataclass(frozen=True)
 class Process:
     """A process of an endpoint; ``state`` is that of ``/proc``, Z for one that has ended."""

@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from tests.conftest import Serve
-from tests.e2e.endpoint import Endpoint, until
+from tests.e2e.endpoint import until
+from tests.e2e.large_support import JSON, memory, pieces, rows
 from tests.zoo import build
 
 from pelton.channel.bodies import KEPT_BYTES
 
-JSON = {"content-type": "application/json"}
-NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
-
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux has these files")
-
-
-def rows(seed: int, many: int) -> bytes:
-    source = random.Random(seed)
-    data = [[source.uniform(0.1, 8.0) for _ in NAMES] for _ in range(many)]
-    return json.dumps({"dataframe_split": {"columns": NAMES, "data": data}}).encode()
-
-
-def pieces(body: bytes) -> Iterator[bytes]:
-    """Have a client send a body whose length it does not say, so that it has no place."""
-    yield body[:100]
-    yield body[100:]
 
 
 def request(seconds: float) -> bytes:
@@ -44,10 +28,6 @@ def request(seconds: float) -> bytes:
 
 def shares(pid: int) -> bool:
     return "memfd:pelton-bodies" in Path(f"/proc/{pid}/maps").read_text()
-
-
-def memory(endpoint: Endpoint) -> float:
-    return endpoint.metric("pelton_shared_bodies_bytes")
 
 
 @pytest.mark.parametrize("fork", ["auto", "off"])
@@ -109,3 +89,17 @@ def test_their_memory_is_free_again_whatever_ends_them(live_endpoint: Serve) -> 
         os.kill(pid, signal.SIGKILL)
     assert later(0.0).result().status_code == 200
     until(lambda: memory(endpoint) <= KEPT_BYTES, "memory is given back again")
+
+
+def test_where_there_is_no_such_memory_they_are_sent(live_endpoint: Serve, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import os\ndel os.memfd_create\n")
+    endpoint = live_endpoint(
+        *(build("sklearn4"), "--concurrency", "1"), variables={"PYTHONPATH": str(tmp_path)}
+    )
+    endpoint.until_log("server.bodies_are_copied ")
+    body = rows(0, 20_000)
+
+    placed, sent = (endpoint.ask(content=it, headers=JSON) for it in (body, pieces(body)))
+
+    assert (placed.status_code, placed.content) == (200, sent.content)
+    assert memory(endpoint) == 0

@@ -6,15 +6,15 @@ import contextlib
 import os
 import random
 import signal
-import socket
-import threading
 import time
 from collections import Counter
+from functools import partial
 
 import pytest
 from tests.conftest import Serve
-from tests.e2e.endpoint import Endpoint, until
-from tests.e2e.test_large_bodies import JSON, memory, pieces, rows
+from tests.e2e.endpoint import Endpoint, together, until
+from tests.e2e.large_support import JSON, memory, pieces, rows
+from tests.faults.wire import Wire
 from tests.zoo import build
 
 from pelton.channel.bodies import KEPT_BYTES
@@ -27,9 +27,9 @@ SIZES = (2_500, 4_000, 9_000, 25_000, 60_000)
 
 def _leave(endpoint: Endpoint, body: bytes, sent: int) -> None:
     """Be a client that goes before it has an answer, and perhaps before its body is whole."""
-    with socket.create_connection(("127.0.0.1", endpoint.port)) as client:
-        head = f"POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n"
-        client.sendall(head.encode() + b"content-type: application/json\r\n\r\n" + body[:sent])
+    head = f"POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n"
+    with Wire(endpoint.port) as wire:
+        wire.send(head.encode() + b"content-type: application/json\r\n\r\n" + body[:sent])
 
 
 def _ask_until(
@@ -80,16 +80,11 @@ def test_large_bodies_while_workers_die_and_versions_change(live_endpoint: Serve
         known.append((body, answer.content))
     seen: list[Counter[str]] = [Counter() for _ in range(CLIENTS)]
     end = time.monotonic() + SECONDS
-    threads = [
-        threading.Thread(target=_ask_until, args=(endpoint, end, i, known, seen[i]))
-        for i in range(CLIENTS)
-    ]
-    threads.append(threading.Thread(target=_hurt_until, args=(endpoint, end)))
 
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(
+        *[partial(_ask_until, endpoint, end, i, known, seen[i]) for i in range(CLIENTS)],
+        partial(_hurt_until, endpoint, end),
+    )
 
     outcomes = sum(seen, Counter[str]())
     print(outcomes)

@@ -7,13 +7,13 @@ import os
 import random
 import re
 import signal
-import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.e2e.endpoint import until
+from tests.e2e.endpoint import together, until
 from tests.faults.conftest import ServeFaults
 from tests.faults.faulty import Faulty
 from tests.faults.wire import Wire, request
@@ -78,16 +78,11 @@ def test_random_faults_under_load(faulty_endpoint: ServeFaults) -> None:
     descriptors = _descriptors(endpoint)
     seen: list[list[tuple[str, int]]] = [[] for _ in range(CLIENTS)]
     end = time.monotonic() + SECONDS
-    threads = [
-        threading.Thread(target=_ask_until, args=(endpoint, end, i, seen[i]))
-        for i in range(CLIENTS)
-    ]
-    threads.append(threading.Thread(target=_hurt_until, args=(endpoint, end)))
 
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(
+        *[partial(_ask_until, endpoint, end, i, seen[i]) for i in range(CLIENTS)],
+        partial(_hurt_until, endpoint, end),
+    )
 
     answers = Counter(answer for client in seen for answer in client)
     print(sorted(answers.items()))

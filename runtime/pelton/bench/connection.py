@@ -99,12 +99,12 @@ class Connection(Wire, asyncio.Protocol):
         self._send_piece()
 
     def _send_piece(self) -> None:
-        if not self.is_open:
+        if self._is_full or not self.is_open or not len(self._rest):
             return
         assert self._transport is not None
         piece, self._rest = self._rest[:PIECE_BYTES], self._rest[PIECE_BYTES:]
         self._transport.write(piece)
-        if len(self._rest) and not self._is_full:
+        if len(self._rest):
             asyncio.get_running_loop().call_soon(self._send_piece)
 
     def pause_writing(self) -> None:
@@ -114,8 +114,7 @@ class Connection(Wire, asyncio.Protocol):
     def resume_writing(self) -> None:
         """It does again."""
         self._is_full = False
-        if len(self._rest):
-            self._send_piece()
+        self._send_piece()
 
     def abort(self) -> Request | None:
         """Cut the connection at once; the request it carried is the caller's to account for."""

@@ -239,7 +239,7 @@ class WorkerHandle:
                 self._unlimit()
                 self.lifecycle.fire(WorkerEvent.WARMED)
                 report = read_json(frame)
-                self._answers.shares = report.get("shares_bodies", False)
+                self._answers.shares = report["shares_bodies"]
                 if self.spec.bodies and not self._answers.shares:
                     log.info("worker.bodies_are_copied %s", kv(worker=self.name))
                 if not self.ready.done():

@@ -63,7 +63,7 @@ class FakeProcess:
 class PuppetWorker:
     """The other end: says what the test has it say, and keeps what it hears."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, bodies: str = "", **settings: Any) -> None:
         ours, self.sock = socket.socketpair()
         self.sock.setblocking(False)
         self.process = FakeProcess(ours)
@@ -72,7 +72,7 @@ class PuppetWorker:
         self.settings = Workers(**settings)
         self.handle = WorkerHandle(
             self.process,  # type: ignore[arg-type]
-            LoadSpec("worker-1", "/model"),
+            LoadSpec("worker-1", "/model", bodies=bodies),
             forked=False,
             revision=7,
             dispatcher=self.dispatcher,
@@ -207,11 +207,13 @@ def test_a_place_is_kept_while_the_worker_may_read_there(end: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux has these files")
-def test_a_worker_that_does_not_share_is_sent_the_body() -> None:
+def test_a_worker_that_does_not_share_is_sent_the_body(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         bodies = SharedBodies(os.memfd_create("test"), 4 * UNIT_BYTES)
-        worker = PuppetWorker()
-        await worker.serve()
+        worker = PuppetWorker(bodies=bodies.path)
+        with caplog.at_level("INFO", "pelton.supervisor"):
+            await worker.serve()
+        assert "worker.bodies_are_copied worker=worker-1" in caplog.text
         room = bodies.take(5)
         assert room is not None
         room[:] = b"large"
