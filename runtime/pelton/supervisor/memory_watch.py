@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -13,14 +14,21 @@ from pelton.deadline import Clock
 from pelton.errors import WorkerCrashed
 from pelton.lifecycle import WorkerState
 from pelton.supervisor.handle import WorkerHandle
-from pelton.supervisor.memory import RESERVE_BYTES, Action, Estimate, Usage, judge, megabytes
+from pelton.supervisor.memory import (
+    RESERVE_BYTES,
+    Action,
+    Estimate,
+    Usage,
+    judge,
+    measure_again_s,
+    megabytes,
+)
 from pelton.supervisor.pool import Pool
 from pelton.telemetry.logging import kv
 
 log = logging.getLogger("pelton.supervisor")
 
 _FAST_S, _SLOW_S = 0.05, 0.25
-_MEASURE_EVERY_S = 2.0
 _ALIVE = (
     WorkerState.LOADING,
     WorkerState.WARMING,
@@ -45,7 +53,8 @@ class MemoryWatch:
         self.interval_s = _SLOW_S
         self._clock = clock
         self._estimates: dict[str, Estimate] = {}
-        self._measured_at: dict[str, float] = {}
+        # Of PSS: when, and what it cost; None while one is under way.
+        self._readings: dict[str, tuple[float, float] | None] = {}
         self._handled: set[str] = set()
 
     def watch_pool(self, pool: Pool, budget: int, start_task: StartTask) -> None:
@@ -63,12 +72,14 @@ class MemoryWatch:
             if estimate is None:
                 estimate = self._estimates[worker.name] = Estimate()
                 worker.ended.add_done_callback(functools.partial(self._forget, worker.name))
-            if now - self._measured_at.get(worker.name, -1e9) > _MEASURE_EVERY_S:
-                self._measured_at[worker.name] = now
-                start_task(self._measure(worker, estimate))
+            if worker.name not in self._readings:
+                self._read(worker, estimate, now, start_task)
             if not estimate.is_measured:
                 continue
             size, growth = estimate.now(rss, now)
+            reading = self._readings[worker.name]
+            if reading and now - reading[0] > measure_again_s(reading[1], size / budget):
+                self._read(worker, estimate, now, start_task)
             usage = self.usage[worker.name] = Usage(size, growth, budget)
             if growth > budget / 20:
                 self.interval_s = _FAST_S
@@ -131,14 +142,29 @@ class MemoryWatch:
         if action is Action.DRAIN:
             worker.drain()  # the pool starts what is missing
 
-    async def _measure(self, worker: WorkerHandle, estimate: Estimate) -> None:
+    def _read(
+        self, worker: WorkerHandle, estimate: Estimate, now: float, start_task: StartTask
+    ) -> None:
+        self._readings[worker.name] = None
+        start_task(self._measure(worker, estimate, now))
+
+    async def _measure(self, worker: WorkerHandle, estimate: Estimate, began: float) -> None:
         pid = worker.process.pid
-        pss = await asyncio.to_thread(platform.pss_bytes, pid)
+        pss, cost_s = await asyncio.to_thread(_pss_and_cost, pid)
         rss = platform.rss_bytes(pid)
+        if worker.name in self._readings:  # it has not ended meanwhile
+            self._readings[worker.name] = (began, cost_s)
         if pss is not None and rss is not None:
             estimate.measured(pss, rss)
 
     def _forget(self, name: str, _: object) -> None:
-        for memory in (self.usage, self._estimates, self._measured_at):
+        for memory in (self.usage, self._estimates, self._readings):
             memory.pop(name, None)
         self._handled.discard(name)
+
+
+def _pss_and_cost(pid: int) -> tuple[int | None, float]:
+    """Return a process's PSS in bytes, and the seconds of processor time that reading it took."""
+    began = time.thread_time()
+    pss = platform.pss_bytes(pid)
+    return pss, time.thread_time() - began

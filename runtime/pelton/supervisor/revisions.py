@@ -229,7 +229,7 @@ class Revisions:
         revision.lifecycle.fire(RevisionEvent.PREPARED)
         old = self.active
         pool = revision.pool = self._new_pool(revision)
-        step = self._plan_rollout(revision, old)
+        step = await self._plan_rollout(revision, old)
         await pool.start(step)
         if revision.fingerprint is not None:
             assert revision.model is not None
@@ -297,15 +297,13 @@ class Revisions:
     def _next_worker(self) -> str:
         return f"worker-{next(self._worker_numbers)}"
 
-    def _plan_rollout(self, revision: Revision, old: Revision | None) -> int:
+    async def _plan_rollout(self, revision: Revision, old: Revision | None) -> int:
         if old is None or old.pool is None:
             return revision.scaling.least or 1
-        known = [size for w in old.pool.serving() if (size := platform.pss_bytes(w.process.pid))]
-        plan = rollout.plan(
-            self._first_workers(revision, old),
-            max(known, default=None),
-            platform.FreeMemory().bytes(),
-        )
+        pids = [worker.process.pid for worker in old.pool.serving()]
+        sizes = await asyncio.to_thread(lambda: [platform.pss_bytes(pid) or 0 for pid in pids])
+        workers = self._first_workers(revision, old)
+        plan = rollout.plan(workers, max(sizes, default=None), platform.FreeMemory().bytes())
         log.info(
             "revision.rollout %s",
             kv(revision=revision.number, step=plan.step, reason=plan.reason),

@@ -1,0 +1,132 @@
+"""When workers' memory is read, which walks their pages."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pelton import platform
+from pelton.lifecycle import WorkerState
+from pelton.supervisor import memory_watch
+from pelton.supervisor.memory import measure_again_s
+from pelton.supervisor.memory_watch import MemoryWatch
+
+GB = 1024**3
+
+
+def test_a_reading_that_costs_little_is_repeated_every_two_seconds() -> None:
+    assert measure_again_s(0.0, 0.1) == 2.0
+    assert measure_again_s(0.01, 0.1) == 2.0
+
+
+def test_one_that_costs_much_takes_a_two_hundredth_of_a_core() -> None:
+    assert measure_again_s(0.1, 0.1) == pytest.approx(20.0)
+
+
+def test_near_its_budget_a_worker_is_read_whatever_that_costs() -> None:
+    assert measure_again_s(0.1, 0.61) == 2.0
+
+
+class Watched:
+    """One worker, this very process, whose PSS costs what the test says; the test has the clock."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, cost_s: float, pss: int) -> None:
+        self.readings = 0
+        self.now = 0.0
+        self.pss = pss
+        self.cost_s = cost_s
+        self.watch = MemoryWatch(lambda: self.now)
+        loop = asyncio.get_running_loop()
+        process = SimpleNamespace(pid=os.getpid(), exited=loop.create_future())
+        self.worker = SimpleNamespace(
+            name="worker-1",
+            state=WorkerState.SERVING,
+            process=process,
+            ended=loop.create_future(),
+            kill=lambda error: None,
+            drain=lambda: None,
+        )
+        self.pool: Any = SimpleNamespace(template=None, workers={1: self.worker})
+        monkeypatch.setattr(memory_watch, "_pss_and_cost", self._read)
+        monkeypatch.setattr(platform, "rss_bytes", lambda pid: GB)
+
+    def _read(self, pid: int) -> tuple[int, float]:
+        assert pid == os.getpid()
+        self.readings += 1
+        return self.pss, self.cost_s
+
+    async def look_at(self, *instants: float) -> int:
+        """Look then, and let every reading end; returns how many there were so far."""
+        for self.now in instants:
+            started: list[Any] = []
+            self.watch.watch_pool(self.pool, 10 * GB, started.append)
+            await asyncio.gather(*started)
+        return self.readings
+
+
+def watched(test: Callable[[Watched], Any], *args: Any) -> None:
+    async def run() -> None:
+        await test(Watched(*args))
+
+    asyncio.run(run())
+
+
+def test_a_cheap_worker_is_read_every_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(worker: Watched) -> None:
+        assert await worker.look_at(0.0, 1.0, 2.0) == 1
+        assert worker.watch.usage["worker-1"].bytes == GB
+        assert await worker.look_at(2.1, 3.0, 4.0) == 2
+
+    watched(test, monkeypatch, 0.004, GB)
+
+
+def test_a_dear_one_is_read_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(worker: Watched) -> None:
+        assert await worker.look_at(0.0, 2.1, 10.0, 20.0) == 1
+        assert await worker.look_at(20.1, 30.0) == 2
+
+    watched(test, monkeypatch, 0.1, GB)
+
+
+def test_a_dear_one_near_its_budget_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(worker: Watched) -> None:
+        assert await worker.look_at(0.0, 2.1, 4.3) == 3
+
+    watched(test, monkeypatch, 0.1, 7 * GB)
+
+
+def test_no_second_reading_while_one_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(worker: Watched) -> None:
+        await worker.look_at(0.0)
+        begun: list[Any] = []
+        for worker.now in (3.0, 6.0, 9.0):
+            worker.watch.watch_pool(worker.pool, 10 * GB, begun.append)
+        assert len(begun) == 1
+        await begun[0]
+        assert await worker.look_at(9.0) == 3, "it is due again at once: it began at 3"
+
+    watched(test, monkeypatch, 0.004, GB)
+
+
+def test_what_is_known_of_a_worker_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(worker: Watched) -> None:
+        await worker.look_at(0.0, 0.1)
+        assert "worker-1" in worker.watch.usage
+        worker.worker.ended.set_result(None)
+        worker.pool.workers.clear()
+        await asyncio.sleep(0)
+        assert not worker.watch.usage
+
+    watched(test, monkeypatch, 0.0, GB)
+
+
+def test_reading_this_process_costs_processor_time() -> None:
+    pss, cost_s = memory_watch._pss_and_cost(os.getpid())
+    assert pss is not None
+    assert pss > 0
+    assert 0.0 < cost_s < 5.0
