@@ -10,6 +10,7 @@ import contextvars
 import functools
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import repeat
@@ -25,6 +26,7 @@ _ORACLE, _FAST, _CANCELLED = (PATHS.index(path) for path in ("oracle", "fast", "
 _JSON = "application/json"
 
 _RECHECK_EVERY = 100  # times as long as the last check took
+_RECHECK_SIZE = 4  # times as large as the smallest of late, at most
 
 Reply = Callable[[Sequence[tuple[int, AnswerMeta, bytes]]], None]
 """Sends answers: (request id, metadata, body) each."""
@@ -88,6 +90,7 @@ class Answerer:
         self._recheck = recheck
         self._answered = 0
         self._recheck_at = 0.0
+        self._smallest = math.inf  # body since the last that was chosen, in bytes
         if self._fast is not None:
             from pelton.worker import fastpath
 
@@ -201,7 +204,7 @@ class Answerer:
                 answer if answer[2] is not None else self._encoded(part, own, meta)
                 for answer, part, own in zip(answers, parts, outputs, strict=True)
             ]
-        is_checked = self._is_to_be_checked(len(parts))
+        is_checked = self._is_to_be_checked(len(parts), len(parts[0].request.body))
         # Once it is answered, its place may be another one's.
         body = bytes(parts[0].request.body) if is_checked and len(parts) == 1 else b""
         reply(answers)
@@ -254,18 +257,21 @@ class Answerer:
         )
         reply([(request.id, meta, answer.body)])
 
-    def _is_to_be_checked(self, many: int) -> bool:
-        """Whether one of so many that are answered now is to be checked again.
+    def _is_to_be_checked(self, many: int, size: int) -> bool:
+        """Whether one of so many that are answered now, of so many bytes, is to be checked again.
 
         One request in ``recheck`` is. What waits meanwhile pays for it, so it takes a hundredth of
-        the time at most.
+        the time at most; and at 80 ms a megabyte it is none that is much larger than others are, so
+        that nobody waits for long who is used to waiting briefly.
         """
         if not self._recheck:
             return False
+        self._smallest = min(self._smallest, size)
         before, self._answered = self._answered, self._answered + many
         if before // self._recheck == self._answered // self._recheck:
             return False
-        return time.monotonic() >= self._recheck_at
+        usual, self._smallest = self._smallest, math.inf
+        return size <= _RECHECK_SIZE * usual and time.monotonic() >= self._recheck_at
 
     def _check_again(self, part: Part, output: Any, body: bytes) -> None:
         """Check one request again, after its answer has left.

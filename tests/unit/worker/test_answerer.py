@@ -166,3 +166,42 @@ def test_what_was_built_ahead_is_handed_out_once(model: LoadedModel) -> None:
     first.loc[:, "a"] = -1.0  # as a model may
     assert second.equals(decoded.data)
     assert not first.equals(second)
+
+
+SMALL, LARGE = 1, 100  # rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "checked"),
+    [
+        ([SMALL, SMALL, SMALL], SMALL),
+        ([LARGE, LARGE, LARGE], LARGE),
+        ([SMALL, LARGE, SMALL], SMALL),
+        ([LARGE, SMALL, LARGE], None),
+        ([LARGE, SMALL, LARGE, LARGE, LARGE, LARGE], LARGE),  # small ones come no more
+    ],
+)
+def test_none_is_checked_again_that_is_much_larger_than_others(
+    model: LoadedModel, rows: list[int], checked: int | None
+) -> None:
+    """The next one would wait for that, for over a second after one of 16 MB."""
+    answerer = Answerer(model, Proof(compiled(model.pyfunc), False, {}), recheck=3)
+    seen: list[bytes] = []
+    difference = answerer._difference
+
+    def check(fast: Any, ask: Any, body: bytes) -> Any:
+        seen.append(body)
+        return difference(fast, ask, body)
+
+    answerer._difference = check
+
+    def of(many: int) -> bytes:
+        data = ", ".join(['[1.5, "x"]'] * many)
+        text = '{"dataframe_split": {"columns": ["a", "b"], "data": [%s]}}'
+        return (text % data).encode()
+
+    for id, many in enumerate(rows):
+        request = WorkerRequest(id, of(many), JSON, time.monotonic() + 600)
+        answerer.answer([request], lambda _: None)
+
+    assert seen == ([] if checked is None else [of(checked)])
