@@ -152,10 +152,12 @@ class MemoryWatch:
         pid = worker.process.pid
         pss, cost_s = await asyncio.to_thread(_pss_and_cost, pid)
         rss = platform.rss_bytes(pid)
+        if pss is None or rss is None:  # it has ended, or no file can be opened
+            self._readings.pop(worker.name, None)
+            return
+        estimate.measured(pss, rss)
         if worker.name in self._readings:  # it has not ended meanwhile
             self._readings[worker.name] = (began, cost_s)
-        if pss is not None and rss is not None:
-            estimate.measured(pss, rss)
 
     def _forget(self, name: str, _: object) -> None:
         for memory in (self.usage, self._estimates, self._readings):

@@ -35,7 +35,7 @@ def test_near_its_budget_a_worker_is_read_whatever_that_costs() -> None:
 class Watched:
     """One worker, this very process, whose PSS costs what the test says; the test has the clock."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, cost_s: float, pss: int) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, cost_s: float, pss: int | None) -> None:
         self.readings = 0
         self.now = 0.0
         self.pss = pss
@@ -55,7 +55,7 @@ class Watched:
         monkeypatch.setattr(memory_watch, "_pss_and_cost", self._read)
         monkeypatch.setattr(platform, "rss_bytes", lambda pid: GB)
 
-    def _read(self, pid: int) -> tuple[int, float]:
+    def _read(self, pid: int) -> tuple[int | None, float]:
         assert pid == os.getpid()
         self.readings += 1
         return self.pss, self.cost_s
@@ -111,6 +111,19 @@ def test_no_second_reading_while_one_is_under_way(monkeypatch: pytest.MonkeyPatc
         assert await worker.look_at(9.0) == 3, "it is due again at once: it began at 3"
 
     watched(test, monkeypatch, 0.004, GB)
+
+
+def test_one_that_could_not_be_read_is_read_at_the_next_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test(worker: Watched) -> None:
+        assert await worker.look_at(0.0, 0.25) == 2
+        assert not worker.watch.usage
+        worker.pss = GB
+        assert await worker.look_at(0.5, 0.75) == 3
+        assert worker.watch.usage["worker-1"].bytes == GB
+
+    watched(test, monkeypatch, 0.1, None)
 
 
 def test_what_is_known_of_a_worker_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
