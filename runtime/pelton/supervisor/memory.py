@@ -89,8 +89,8 @@ def check_fit(rss_bytes: int | None, slot_bytes: int, slots: int) -> None:
 def measure_again_s(cost_s: float, used: float) -> float:
     """Return how many seconds after a reading of PSS there is to be another.
 
-    The kernel walks every page for it, 11 ms of a core a gigabyte as measured, in which nobody else
-    has that core: every two seconds that is a twentieth of it for a worker of 10 GB.
+    The kernel walks every page for it, some milliseconds of a core a gigabyte, in which nobody else
+    has that core.
 
     Args:
         cost_s: processor time that the reading took, seconds.
@@ -102,20 +102,36 @@ def measure_again_s(cost_s: float, used: float) -> float:
 
 
 class Estimate:
-    """A worker's PSS between two readings, from its cheap resident set."""
+    """A worker's PSS between two readings, from its cheap resident set.
+
+    Attributes:
+        is_being_read: a reading is under way.
+    """
 
     def __init__(self) -> None:
+        self.is_being_read = False
         self._pss = 0
         self._rss_then = 0
+        self._read_at = 0.0
+        self._cost_s = 0.0
         self._samples: list[tuple[float, int]] = []
 
-    def measured(self, pss: int, rss: int) -> None:
-        """Take a reading of both."""
+    def measured(self, pss: int, rss: int, at: float, cost_s: float) -> None:
+        """Take a reading of both that began at instant ``at`` and took so much processor time."""
         self._pss, self._rss_then = pss, rss
+        self._read_at, self._cost_s = at, cost_s
+
+    def is_due(self, rss: int, at: float, budget: int) -> bool:
+        """Whether PSS is to be read (again), for a resident set of ``rss`` at instant ``at``."""
+        if self.is_being_read:
+            return False
+        if not self.is_measured:
+            return True
+        return at - self._read_at > measure_again_s(self._cost_s, self._size(rss) / budget)
 
     def now(self, rss: int, at: float) -> tuple[int, float]:
         """Return (bytes, bytes per second) for a resident set of ``rss`` at instant ``at``."""
-        estimate = self._pss + rss - self._rss_then
+        estimate = self._size(rss)
         self._samples = [s for s in self._samples if at - s[0] < 1.0]
         self._samples.append((at, estimate))
         first_at, first = self._samples[0]
@@ -126,6 +142,9 @@ class Estimate:
     def is_measured(self) -> bool:
         """Whether PSS has been read at all."""
         return self._pss > 0
+
+    def _size(self, rss: int) -> int:
+        return self._pss + rss - self._rss_then
 
 
 def megabytes(size: int) -> str:

@@ -14,15 +14,7 @@ from pelton.deadline import Clock
 from pelton.errors import WorkerCrashed
 from pelton.lifecycle import WorkerState
 from pelton.supervisor.handle import WorkerHandle
-from pelton.supervisor.memory import (
-    RESERVE_BYTES,
-    Action,
-    Estimate,
-    Usage,
-    judge,
-    measure_again_s,
-    megabytes,
-)
+from pelton.supervisor.memory import RESERVE_BYTES, Action, Estimate, Usage, judge, megabytes
 from pelton.supervisor.pool import Pool
 from pelton.telemetry.logging import kv
 
@@ -53,8 +45,6 @@ class MemoryWatch:
         self.interval_s = _SLOW_S
         self._clock = clock
         self._estimates: dict[str, Estimate] = {}
-        # Of PSS: when, and what it cost; None while one is under way.
-        self._readings: dict[str, tuple[float, float] | None] = {}
         self._handled: set[str] = set()
 
     def watch_pool(self, pool: Pool, budget: int, start_task: StartTask) -> None:
@@ -72,14 +62,12 @@ class MemoryWatch:
             if estimate is None:
                 estimate = self._estimates[worker.name] = Estimate()
                 worker.ended.add_done_callback(functools.partial(self._forget, worker.name))
-            if worker.name not in self._readings:
-                self._read(worker, estimate, now, start_task)
+            if estimate.is_due(rss, now, budget):
+                estimate.is_being_read = True
+                start_task(self._measure(worker, estimate, now))
             if not estimate.is_measured:
                 continue
             size, growth = estimate.now(rss, now)
-            reading = self._readings[worker.name]
-            if reading and now - reading[0] > measure_again_s(reading[1], size / budget):
-                self._read(worker, estimate, now, start_task)
             usage = self.usage[worker.name] = Usage(size, growth, budget)
             if growth > budget / 20:
                 self.interval_s = _FAST_S
@@ -142,25 +130,18 @@ class MemoryWatch:
         if action is Action.DRAIN:
             worker.drain()  # the pool starts what is missing
 
-    def _read(
-        self, worker: WorkerHandle, estimate: Estimate, now: float, start_task: StartTask
-    ) -> None:
-        self._readings[worker.name] = None
-        start_task(self._measure(worker, estimate, now))
-
     async def _measure(self, worker: WorkerHandle, estimate: Estimate, began: float) -> None:
         pid = worker.process.pid
-        pss, cost_s = await asyncio.to_thread(_pss_and_cost, pid)
-        rss = platform.rss_bytes(pid)
-        if pss is None or rss is None:  # it has ended, or no file can be opened
-            self._readings.pop(worker.name, None)
-            return
-        estimate.measured(pss, rss)
-        if worker.name in self._readings:  # it has not ended meanwhile
-            self._readings[worker.name] = (began, cost_s)
+        try:
+            pss, cost_s = await asyncio.to_thread(_pss_and_cost, pid)
+            rss = platform.rss_bytes(pid)
+            if pss is not None and rss is not None:
+                estimate.measured(pss, rss, began, cost_s)
+        finally:
+            estimate.is_being_read = False
 
     def _forget(self, name: str, _: object) -> None:
-        for memory in (self.usage, self._estimates, self._readings):
+        for memory in (self.usage, self._estimates):
             memory.pop(name, None)
         self._handled.discard(name)
 

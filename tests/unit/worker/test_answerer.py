@@ -63,6 +63,19 @@ def answers(
     return got
 
 
+def rechecked(answerer: Answerer) -> list[bytes]:
+    """Return the bodies that ``answerer`` compares with the oracle's from now on."""
+    bodies: list[bytes] = []
+    difference = answerer._difference
+
+    def check(fast: Any, ask: Any, body: bytes) -> Any:
+        bodies.append(body)
+        return difference(fast, ask, body)
+
+    answerer._difference = check
+    return bodies
+
+
 @pytest.fixture(scope="module", params=["echo", "writes"])
 def model(request: pytest.FixtureRequest) -> LoadedModel:
     impl = Echo() if request.param == "echo" else Calls(writes)
@@ -93,14 +106,7 @@ def test_nothing_of_a_body_is_looked_at_once_it_is_answered(
     answerer = Answerer(model, Proof(compiled(model.pyfunc), may_batch, {}), recheck=1)
     places = [bytearray(body) for body in bodies]
     got: dict[int, tuple[int, str, bytes]] = {}
-    checked: list[bytes] = []
-    difference = answerer._difference
-
-    def check(fast: Any, ask: Any, body: bytes) -> Any:
-        checked.append(body)
-        return difference(fast, ask, body)
-
-    answerer._difference = check
+    checked = rechecked(answerer)
 
     def reply(frames: Any) -> None:
         for id, meta, body in frames:
@@ -186,14 +192,7 @@ def test_none_is_checked_again_that_is_much_larger_than_others(
 ) -> None:
     """The next one would wait for that, for over a second after one of 16 MB."""
     answerer = Answerer(model, Proof(compiled(model.pyfunc), False, {}), recheck=3)
-    seen: list[bytes] = []
-    difference = answerer._difference
-
-    def check(fast: Any, ask: Any, body: bytes) -> Any:
-        seen.append(body)
-        return difference(fast, ask, body)
-
-    answerer._difference = check
+    seen = rechecked(answerer)
 
     def of(many: int) -> bytes:
         data = ", ".join(['[1.5, "x"]'] * many)
