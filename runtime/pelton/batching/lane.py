@@ -62,6 +62,8 @@ class Lane:
         self.send_ahead_at = math.inf
         """When the next batch may be sent before this one is through."""
         self._is_cancelled = False
+        self._rechecks = 0  # the batch (its first request) after which the slot checks something
+        self._is_rechecking = False
         self._on_idle: Callable[[], None] | None = None
         self.busy_s = 0.0
         """For how long it has run something, all batches together."""
@@ -71,7 +73,7 @@ class Lane:
     @property
     def is_busy(self) -> bool:
         """Whether the slot is running something, whether or not anybody still waits for it."""
-        return bool(self._running)
+        return self._is_rechecking or bool(self._running)
 
     @property
     def running(self) -> int:
@@ -110,12 +112,13 @@ class Lane:
             if not running:
                 dispatcher.batch_done(len(self._batch), now - self._started_at, self._bytes)
                 self.busy_s += now - self._started_at
+                if self._batch[0].id == self._rechecks:
+                    self._is_rechecking = True
                 self._batch = []
                 self._go_on(now)
         if not ended:
             return
-        is_through = not self._running
-        if is_through and self.is_open:
+        if self.is_open and not self.is_busy:
             dispatcher.pull(self, coming=len(ended))
         for entry, answer in dispatcher.write_out(ended, now):
             if entry.stage is Stage.DONE:
@@ -125,7 +128,7 @@ class Lane:
                 dispatcher.end(entry, None, error)
             else:
                 dispatcher.end(entry, answer, None, now)
-        if is_through and not self._running:
+        if not self._running:
             self._notify_idle()
         elif self._earliest <= now:
             # The last one that anybody waited for may have been answered after another's deadline.
@@ -133,7 +136,7 @@ class Lane:
 
     def fail(self, error: PeltonError) -> None:
         """End everything in the slot with ``error``: the worker is gone."""
-        self.is_open = False
+        self.is_open = self._is_rechecking = False
         self._dispatcher.forget(self)
         running, self._running = self._running, {}
         for entry in running.values():
@@ -192,15 +195,34 @@ class Lane:
             self._batch = []
             self._go_on(self._dispatcher.clock())
         self._dispatcher.take_back(batch)
-        if not self._running:
-            if self.is_open:
-                self._dispatcher.pull(self)
-            self._notify_idle()
+        self._pull_if_through()
+
+    def rechecks(self, id: int) -> None:
+        """The slot will check something once the batch whose first request is ``id`` is answered.
+
+        Nobody should be sent to it meanwhile who could go elsewhere.
+        """
+        self._rechecks = id
+
+    def through(self, id: int) -> None:
+        """The slot is through with that; or it takes so long that nobody knows."""
+        if id != self._rechecks:
+            return
+        self._rechecks = 0
+        if self._is_rechecking:
+            self._is_rechecking = False
+            self._go_on(self._dispatcher.clock())
+            self._pull_if_through()
+
+    def _pull_if_through(self) -> None:
+        if not self.is_busy and self.is_open:
+            self._dispatcher.pull(self)
+        self._notify_idle()
 
     def _go_on(self, now: float) -> None:
         """The present batch is through: what was sent ahead runs now."""
         self.send_ahead_at = math.inf
-        if self._ahead:
+        if self._ahead and not self._is_rechecking:
             ahead, self._ahead = self._ahead, []
             for entry in ahead:
                 if entry.stage is Stage.SENT:

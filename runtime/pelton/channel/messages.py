@@ -22,6 +22,9 @@ Worker to server::
     ANSWER                      meta: ``AnswerMeta`` and media type; body: a part of the answer
     PONG                        id: that of the PING
     RETURNED                    id: that of the RECALL. That batch will not be begun.
+    RECHECKS                    id: a batch's first request. Once all of it is answered, the slot
+                                is not through: it has something to check. Answers follow.
+    THROUGH                     id: that of the RECHECKS. Now the slot is.
     FORKED, EXITED              fork server only; body: JSON
 """
 
@@ -65,6 +68,8 @@ class Kind(IntEnum):
     FORKED = 23
     EXITED = 24
     RETURNED = 25
+    RECHECKS = 26
+    THROUGH = 27
 
 
 # Exit statuses of a worker; a signal means a crash.

@@ -32,12 +32,14 @@ from pelton.lifecycle import WORKER_TRANSITIONS, Lifecycle, WorkerEvent, WorkerS
 from pelton.settings import Workers
 from pelton.supervisor.answers import Answers
 from pelton.supervisor.ending import Ending, explain, failure
+from pelton.supervisor.port import Port
 from pelton.supervisor.process import WorkerProcess
 from pelton.telemetry.logging import kv
 
 log = logging.getLogger("pelton.supervisor")
 
 STOP_GRACE_S = 5.0
+_RECHECK_S = 10.0  # a slot that checks for longer gets batches again: their deadlines bound it
 
 OnChange = Callable[[str, WorkerState, WorkerEvent, WorkerState], None]
 
@@ -123,7 +125,7 @@ class WorkerHandle:
         self.lifecycle.fire(WorkerEvent.ADMITTED)
         in_order = self.spec.slots == 1  # several take from one queue
         for _ in range(self.spec.slots):
-            self.lanes.append(self._dispatcher.open_lane(_Port(self), limits, in_order=in_order))
+            self.lanes.append(self._dispatcher.open_lane(Port(self), limits, in_order=in_order))
 
     def drain(self, on_idle: Callable[[], None] | None = None) -> None:
         """Take nothing new, finish what runs, exit. ``on_idle`` is called once nothing runs."""
@@ -251,6 +253,14 @@ class WorkerHandle:
                     log.debug("batch.returned %s", kv(worker=self.name, requests=len(batch)))
                     self._answers.forget(batch)
                     lane.returned(batch)
+        elif frame.kind == Kind.RECHECKS:
+            for lane in self.lanes:
+                if lane.sent(frame.id):
+                    lane.rechecks(frame.id)
+                    self._loop.call_later(_RECHECK_S, lane.through, frame.id)
+        elif frame.kind == Kind.THROUGH:
+            for lane in self.lanes:
+                lane.through(frame.id)
         elif frame.kind == Kind.FAILED:
             report = read_json(frame)
             self._failure = failure(report)
@@ -370,27 +380,3 @@ class WorkerHandle:
         if self._on_idle is not None:
             on_idle, self._on_idle = self._on_idle, None
             on_idle()
-
-
-class _Port:
-    """The end of a lane inside a handle."""
-
-    def __init__(self, handle: WorkerHandle) -> None:
-        self._handle = handle
-
-    def run(self, batch: Sequence[Entry]) -> None:
-        # The lane's own start calls this before open_lane has returned it.
-        lane = batch[0].lane
-        assert lane is not None
-        self._handle.run(lane, batch)
-
-    def cancel(self, batch: Sequence[Entry]) -> None:
-        lane = batch[0].lane
-        assert lane is not None
-        self._handle.cancel(lane, batch)
-
-    def drop(self, entry: Entry) -> None:
-        self._handle.drop(entry)
-
-    def recall(self, batch: Sequence[Entry]) -> None:
-        self._handle.recall(batch)

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import repeat
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from pelton.channel.messages import PATHS, AnswerMeta
 from pelton.worker.model import LoadedModel
@@ -28,8 +28,19 @@ _JSON = "application/json"
 _RECHECK_EVERY = 100  # times as long as the last check took
 _RECHECK_SIZE = 4  # times as large as the smallest of late, at most
 
-Reply = Callable[[Sequence[tuple[int, AnswerMeta, bytes]]], None]
-"""Sends answers: (request id, metadata, body) each."""
+
+class Reply(Protocol):
+    """Sends answers."""
+
+    def __call__(
+        self, answers: Sequence[tuple[int, AnswerMeta, bytes]], /, *, rechecks: bool = False
+    ) -> None:
+        """Send answers: (request id, metadata, body) each.
+
+        Args:
+            answers: to be sent.
+            rechecks: something will be checked after them, so the slot is not through then.
+        """
 
 
 class WorkerRequest(NamedTuple):
@@ -207,7 +218,7 @@ class Answerer:
         is_checked = self._is_to_be_checked(len(parts), len(parts[0].request.body))
         # Once it is answered, its place may be another one's.
         body = bytes(parts[0].request.body) if is_checked and len(parts) == 1 else b""
-        reply(answers)
+        reply(answers, rechecks=is_checked)
         if is_checked:
             self._check_again(parts[0], outputs[0], body)
 

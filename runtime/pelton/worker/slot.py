@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from pelton.channel.messages import PATHS, AnswerMeta, encode_answers
+from pelton.channel import frames
+from pelton.channel.messages import PATHS, AnswerMeta, Kind, encode_answers
 from pelton.channel.server import ChannelServer
 from pelton.worker.answerer import Answerer, Decodings, WorkerRequest
 
@@ -124,16 +125,24 @@ class Slot:
         requests = batch.requests
         unanswered = {request.id: None for request in requests}
         batch_id = batch.id
+        is_rechecking = False
         if batch.dropped:
             requests = [request for request in requests if request.id not in batch.dropped]
 
-        def reply(answers: Sequence[tuple[int, AnswerMeta, bytes]]) -> None:
+        def reply(
+            answers: Sequence[tuple[int, AnswerMeta, bytes]], /, *, rechecks: bool = False
+        ) -> None:
+            nonlocal is_rechecking
             if os.getpid() != self._pid:
                 os._exit(0)  # the model forked and the child came back out of predict
             self._armed = None
             for request_id, _, _ in answers:
                 del unanswered[request_id]
-            self._channel.write(encode_answers(answers))
+            buffers = encode_answers(answers)
+            if rechecks and not is_rechecking:
+                is_rechecking = True
+                buffers[:0] = frames.encode(frames.Frame(Kind.RECHECKS, batch_id))
+            self._channel.write(buffers)
             if unanswered:
                 self._armed = batch_id
                 self._heed(batch_id)  # the cancellation came while this was written
@@ -147,6 +156,8 @@ class Slot:
         self._disarm()
         if unanswered:
             self._channel.write(encode_answers([(id, _CANCELLED, b"") for id in unanswered]))
+        if is_rechecking:
+            self._channel.send([frames.Frame(Kind.THROUGH, batch_id)])
 
     def _heed(self, batch_id: int) -> None:
         if self._target == batch_id:

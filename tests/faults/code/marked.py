@@ -1,6 +1,6 @@
 """The zoo's model of faults, which first notes each predict: `pid fault argument` in a file.
 
-One more fault, `hold`, lasts until the test has made a file.
+Two more, `hold` and `hold_each`, last until the test has made a file; the second removes it.
 """
 
 import importlib.util
@@ -25,6 +25,10 @@ class Marked(unmarked.Faults):
         released = Path(f"{os.environ['MARKS']}-{argument:g}")
         while not released.exists():
             time.sleep(0.005)
+
+    def fault_hold_each(self, argument):
+        self.fault_hold(argument)
+        Path(f"{os.environ['MARKS']}-{argument:g}").unlink()
 
 
 def note(line):

@@ -350,6 +350,47 @@ def test_answers_to_the_next_batch_come_with_the_one_that_came_back() -> None:
     run(scenario())
 
 
+def test_slot_that_checks_something_again_is_busy_until_it_is_through() -> None:
+    async def scenario() -> None:
+        worker = PuppetWorker()
+        await worker.serve()
+        entry = worker.submit()
+        worker.say(
+            Frame(Kind.RECHECKS, 77),  # no batch of its
+            Frame(Kind.RECHECKS, entry.id),
+            answer_frame(entry.id, AnswerMeta(200), b""),
+        )
+        await until(lambda: worker.ended == [entry])
+        assert worker.handle.is_busy
+        assert worker.dispatcher.statistics().idle == 0
+        worker.say(Frame(Kind.THROUGH, entry.id))
+        await until(lambda: not worker.handle.is_busy)
+        assert worker.dispatcher.statistics().idle == 1
+        await worker.exit(0)
+
+    run(scenario())
+
+
+def test_slot_that_checks_for_too_long_is_given_batches_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their deadlines bound it: nobody waits for the check itself."""
+    monkeypatch.setattr("pelton.supervisor.handle._RECHECK_S", 0.01)
+
+    async def scenario() -> None:
+        worker = PuppetWorker()
+        await worker.serve()
+        entry = worker.submit(b"x")
+        frames = [Frame(Kind.RECHECKS, entry.id), answer_frame(entry.id, AnswerMeta(200), b"")]
+        worker.sock.sendall(b"".join(bytes(part) for frame in frames for part in encode(frame)))
+        await until(lambda: worker.ended == [entry])
+        later = worker.submit(b"xx")
+        await until(lambda: later.stage is Stage.RUNNING)
+        await worker.exit(0)
+
+    run(scenario())
+
+
 # Deadlines
 
 

@@ -51,7 +51,7 @@ def answers(
     answerer = Answerer(model, Proof(compiled(model.pyfunc), may_batch, {}))
     got: dict[int, tuple[int, str, bytes]] = {}
 
-    def reply(frames: Any) -> None:
+    def reply(frames: Any, **_: bool) -> None:
         for id, meta, body in frames:
             assert id not in got
             got[id] = (meta.status, meta.media_type, bytes(body))
@@ -108,7 +108,7 @@ def test_nothing_of_a_body_is_looked_at_once_it_is_answered(
     got: dict[int, tuple[int, str, bytes]] = {}
     checked = rechecked(answerer)
 
-    def reply(frames: Any) -> None:
+    def reply(frames: Any, **_: bool) -> None:
         for id, meta, body in frames:
             got[id] = (meta.status, meta.media_type, bytes(body))
             places[id][:] = b" " * len(places[id])
@@ -129,7 +129,10 @@ def test_one_that_is_late_by_then_is_not_predicted(model: LoadedModel) -> None:
     batch = [WorkerRequest(1, BODIES[0], JSON, time.monotonic() - 1)]
     got: list[tuple[int, AnswerMeta, bytes]] = []
 
-    answerer.answer(batch, got.extend, answerer.decode_ahead(batch))
+    def reply(answers: Any, **_: bool) -> None:
+        got.extend(answers)
+
+    answerer.answer(batch, reply, answerer.decode_ahead(batch))
 
     assert [(id, PATHS[meta.path]) for id, meta, _ in got] == [(1, "cancelled")]
 
@@ -153,7 +156,11 @@ def test_an_input_that_cannot_be_built_ahead_is_built_in_its_turn(
         patch.setattr(fast, "decode", lambda _body, _type: decoded)
         ahead = answerer.decode_ahead(batch)
     got: list[tuple[int, AnswerMeta, bytes]] = []
-    answerer.answer(batch, got.extend, ahead)
+
+    def reply(answers: Any, **_: bool) -> None:
+        got.extend(answers)
+
+    answerer.answer(batch, reply, ahead)
 
     assert built == [1]
     assert [(meta.status, body) for _, meta, body in got] == [
@@ -193,6 +200,7 @@ def test_none_is_checked_again_that_is_much_larger_than_others(
     """The next one would wait for that, for over a second after one of 16 MB."""
     answerer = Answerer(model, Proof(compiled(model.pyfunc), False, {}), recheck=3)
     seen = rechecked(answerer)
+    said: list[bool] = []
 
     def of(many: int) -> bytes:
         data = ", ".join(['[1.5, "x"]'] * many)
@@ -201,6 +209,7 @@ def test_none_is_checked_again_that_is_much_larger_than_others(
 
     for id, many in enumerate(rows):
         request = WorkerRequest(id, of(many), JSON, time.monotonic() + 600)
-        answerer.answer([request], lambda _: None)
+        answerer.answer([request], lambda _, rechecks: said.append(rechecks))
 
     assert seen == ([] if checked is None else [of(checked)])
+    assert said.count(True) == len(seen)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from pelton.channel.frames import FrameReader
+from pelton.channel.messages import AnswerMeta, Kind
+from pelton.channel.server import ChannelServer
+from pelton.worker.answerer import Reply, WorkerRequest
+from pelton.worker.slot import Batch, Slot
 
 SCRIPT = Path(__file__).with_name("interruptions.py")
 LIMIT_S = 120.0
@@ -64,3 +72,29 @@ def test_what_was_dropped_before_it_began_never_runs() -> None:
 @pytest.mark.parametrize("thread", ["main", "other"])
 def test_late_cancellation_hits_nobody_else(thread: str) -> None:
     assert _answers("too_late", "", thread) == [[1, "oracle"], [2, "oracle"], [3, "oracle"]]
+
+
+class Checks:
+    """A model whose answers are checked once they have left, the second request's apart."""
+
+    def answer(self, batch: Sequence[WorkerRequest], reply: Reply, ahead: None) -> None:
+        assert ahead is None
+        for request in batch:
+            reply([(request.id, AnswerMeta(200), b"")], rechecks=request.id != 2)
+
+
+def test_it_says_before_its_answers_that_it_will_not_be_through_and_then_that_it_is() -> None:
+    ours, theirs = socket.socketpair()
+    batches = iter(
+        [Batch([WorkerRequest(id, b"", None, 0.0) for id in ids]) for ids in ((1, 2, 3), (2,))]
+    )
+    slot = Slot(ChannelServer(theirs), Checks())  # type: ignore[arg-type]
+
+    slot.run(lambda: next(batches, None))
+
+    said = [(frame.kind, frame.id) for frame in FrameReader().feed(ours.recv(65536))]
+    answers = [(Kind.ANSWER, id) for id in (1, 2, 3)]
+    assert said[:5] == [(Kind.RECHECKS, 1), *answers, (Kind.THROUGH, 1)]
+    assert said[5:] == [(Kind.ANSWER, 2)], "of this batch nothing is checked"
+    ours.close()
+    theirs.close()
