@@ -18,9 +18,12 @@ _DRAIN_AT: Final = 0.95
 _KILL_AT: Final = 1.10
 # A successor is there after so long; a worker that grows fast is replaced so much earlier.
 _FORESIGHT_S: Final = 1.0
-_MEASURE_EVERY_S: Final = 2.0
-_MEASURE_SHARE: Final = 0.005  # of a core, for reading the PSS of one worker
-_NEAR_BUDGET: Final = 0.60  # from here on it is read every two seconds whatever that costs
+_NEAR_BUDGET: Final = 0.60
+# PSS is read no oftener than so many seconds, and takes no more than so much of a core:
+_EVERY_S: Final = 2.0
+_SHARE: Final = 0.005  # for a worker that may be near its budget, and
+_EVERY_FAR_S: Final = 10.0
+_SHARE_FAR: Final = 0.002  # for all workers that cannot be, together.
 RESERVE_BYTES: Final = 192 * 1024**2
 """Free memory below which the largest offender is killed before the kernel chooses one."""
 
@@ -86,19 +89,24 @@ def check_fit(rss_bytes: int | None, slot_bytes: int, slots: int) -> None:
     )
 
 
-def measure_again_s(cost_s: float, used: float) -> float:
-    """Return how many seconds after a reading of PSS there is to be another.
+def measure_again_s(cost_s: float, pss_used: float, rss_used: float, workers: int) -> float:
+    """Return how many seconds after a reading of a worker's PSS there is to be another.
 
-    The kernel walks every page for it, some milliseconds of a core a gigabyte, in which nobody else
-    has that core.
+    The kernel walks every page for it, which takes milliseconds of a core, more for large workers,
+    and whoever needs that core waits. PSS is never more than the resident set: while that is far
+    from the budget, the reading only tells how much of it is shared.
 
     Args:
         cost_s: processor time that the reading took, seconds.
-        used: share of its budget that the worker uses by now.
+        pss_used: share of its budget that the worker uses by now, as far as is known.
+        rss_used: share of its budget that its resident set is.
+        workers: how many there are to read.
     """
-    if used > _NEAR_BUDGET:
-        return _MEASURE_EVERY_S
-    return max(_MEASURE_EVERY_S, cost_s / _MEASURE_SHARE)
+    if pss_used > _NEAR_BUDGET:
+        return _EVERY_S
+    if rss_used > _NEAR_BUDGET:
+        return max(_EVERY_S, cost_s / _SHARE)
+    return max(_EVERY_FAR_S, workers * cost_s / _SHARE_FAR)
 
 
 class Estimate:
@@ -121,13 +129,17 @@ class Estimate:
         self._pss, self._rss_then = pss, rss
         self._read_at, self._cost_s = at, cost_s
 
-    def is_due(self, rss: int, at: float, budget: int) -> bool:
-        """Whether PSS is to be read (again), for a resident set of ``rss`` at instant ``at``."""
+    def is_due(self, rss: int, at: float, budget: int, workers: int) -> bool:
+        """Whether PSS is to be read (again), for a resident set of ``rss`` at instant ``at``.
+
+        See ``measure_again_s`` for ``workers``.
+        """
         if self.is_being_read:
             return False
         if not self.is_measured:
             return True
-        return at - self._read_at > measure_again_s(self._cost_s, self._size(rss) / budget)
+        used = self._size(rss) / budget, rss / budget
+        return at - self._read_at > measure_again_s(self._cost_s, *used, workers)
 
     def now(self, rss: int, at: float) -> tuple[int, float]:
         """Return (bytes, bytes per second) for a resident set of ``rss`` at instant ``at``."""

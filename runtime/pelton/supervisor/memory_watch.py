@@ -46,13 +46,15 @@ class MemoryWatch:
         self._clock = clock
         self._estimates: dict[str, Estimate] = {}
         self._handled: set[str] = set()
+        self._reading = asyncio.Lock()  # one after the other: on one core
 
     def watch_pool(self, pool: Pool, budget: int, start_task: StartTask) -> None:
         """Look at every worker of a pool, and at the process that loads for it."""
         now = self._clock()
         self.interval_s = _SLOW_S
         self._watch_loading(pool, budget)
-        for worker in list(pool.workers.values()):
+        workers = list(pool.workers.values())
+        for worker in workers:
             if worker.state not in _ALIVE or worker.process.exited.done():
                 continue
             rss = platform.rss_bytes(worker.process.pid)
@@ -62,7 +64,7 @@ class MemoryWatch:
             if estimate is None:
                 estimate = self._estimates[worker.name] = Estimate()
                 worker.ended.add_done_callback(functools.partial(self._forget, worker.name))
-            if estimate.is_due(rss, now, budget):
+            if estimate.is_due(rss, now, budget, len(workers)):
                 estimate.is_being_read = True
                 start_task(self._measure(worker, estimate, now))
             if not estimate.is_measured:
@@ -133,7 +135,8 @@ class MemoryWatch:
     async def _measure(self, worker: WorkerHandle, estimate: Estimate, began: float) -> None:
         pid = worker.process.pid
         try:
-            pss, cost_s = await asyncio.to_thread(_pss_and_cost, pid)
+            async with self._reading:
+                pss, cost_s = await asyncio.to_thread(_pss_and_cost, pid)
             rss = platform.rss_bytes(pid)
             if pss is not None and rss is not None:
                 estimate.measured(pss, rss, began, cost_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -19,23 +20,30 @@ from pelton.supervisor.memory_watch import MemoryWatch
 GB = 1024**3
 
 
-def test_a_reading_that_costs_little_is_repeated_every_two_seconds() -> None:
-    assert measure_again_s(0.0, 0.1) == 2.0
-    assert measure_again_s(0.01, 0.1) == 2.0
+def test_workers_that_cannot_be_near_their_budgets_are_seldom_read() -> None:
+    assert measure_again_s(0.001, 0.1, 0.59, workers=4) == 10.0
+    assert measure_again_s(0.007, 0.1, 0.59, workers=4) == pytest.approx(14.0)
+    assert measure_again_s(0.007, 0.1, 0.59, workers=40) == pytest.approx(140.0)
 
 
-def test_one_that_costs_much_takes_a_two_hundredth_of_a_core() -> None:
-    assert measure_again_s(0.1, 0.1) == pytest.approx(20.0)
+def test_one_whose_shared_pages_may_become_its_own_is_read_more_often() -> None:
+    assert measure_again_s(0.01, 0.1, 0.61, workers=4) == 2.0
+    assert measure_again_s(0.1, 0.1, 0.61, workers=4) == pytest.approx(20.0)
 
 
 def test_near_its_budget_a_worker_is_read_whatever_that_costs() -> None:
-    assert measure_again_s(0.1, 0.61) == 2.0
+    assert measure_again_s(0.1, 0.61, 0.61, workers=4) == 2.0
 
 
 class Watched:
-    """One worker, this very process, whose PSS costs what the test says; the test has the clock."""
+    """One worker, this very process, whose PSS costs what the test says; the test has the clock.
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, cost_s: float, pss: int | None) -> None:
+    Its budget is 10 GB.
+    """
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, cost_s: float, pss: int | None, rss: int = 7 * GB
+    ) -> None:
         self.readings = 0
         self.now = 0.0
         self.pss = pss
@@ -53,7 +61,7 @@ class Watched:
         )
         self.pool: Any = SimpleNamespace(template=None, workers={1: self.worker})
         monkeypatch.setattr(memory_watch, "_pss_and_cost", self._read)
-        monkeypatch.setattr(platform, "rss_bytes", lambda pid: GB)
+        monkeypatch.setattr(platform, "rss_bytes", lambda pid: rss)
 
     def _read(self, pid: int) -> tuple[int | None, float]:
         assert pid == os.getpid()
@@ -83,6 +91,16 @@ def test_a_cheap_worker_is_read_every_two_seconds(monkeypatch: pytest.MonkeyPatc
         assert await worker.look_at(2.1, 3.0, 4.0) == 2
 
     watched(test, monkeypatch, 0.004, GB)
+
+
+def test_one_that_is_far_from_its_budget_is_read_every_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test(worker: Watched) -> None:
+        assert await worker.look_at(0.0, 2.1, 10.0) == 1
+        assert await worker.look_at(10.1, 20.0) == 2
+
+    watched(test, monkeypatch, 0.004, GB, 6 * GB)
 
 
 def test_a_dear_one_is_read_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +142,27 @@ def test_one_that_could_not_be_read_is_read_at_the_next_look(
         assert worker.watch.usage["worker-1"].bytes == GB
 
     watched(test, monkeypatch, 0.1, None)
+
+
+def test_workers_are_read_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(worker: Watched) -> None:
+        under_way: list[int] = []
+
+        def read(pid: int) -> tuple[int, float]:
+            under_way.append(1)
+            seen = len(under_way)
+            time.sleep(0.01)  # long enough for another one to begin, if it may
+            under_way.pop()
+            return seen * GB, 0.0
+
+        monkeypatch.setattr(memory_watch, "_pss_and_cost", read)
+        for name in ("worker-2", "worker-3"):
+            other = SimpleNamespace(**{**vars(worker.worker), "name": name})
+            worker.pool.workers[name] = other
+        await worker.look_at(0.0, 0.1)
+        assert [usage.bytes for usage in worker.watch.usage.values()] == [GB] * 3
+
+    watched(test, monkeypatch, 0.0, GB)
 
 
 def test_what_is_known_of_a_worker_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
