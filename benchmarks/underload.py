@@ -1,8 +1,10 @@
-"""Latency at half of capacity, and of small requests beside a slow one of 16 MB. Open loop.
+"""Latency at half of capacity, and of small requests beside large ones of 16 MB. Open loop.
 
-A large request keeps one core busy, and on two cores whatever does that is felt. So the small ones
-are measured beside another process, too, that keeps a core busy and asks the server nothing: what
-that does to them is the machine's part.
+There is one large request in flight all the time: quick ones, which are dozens a second and keep
+client and server busy with their transfer, and slow ones, which take a second or more of a slot
+(one number is not there, so that MLflow's own way answers them). Either keeps one core busy, and on
+two cores whatever does that is felt. So the small ones are measured beside another process, too,
+that keeps a core busy and asks the server nothing: what that does to them is the machine's part.
 """
 
 from __future__ import annotations
@@ -37,7 +39,12 @@ _CALLERS: Final = 64
 _CONNECTIONS: Final = 256
 _SMALL_PER_S: Final = 50.0
 _LARGE_BYTES: Final = 15_900_000
-_COMPANY: Final = ("alone", "beside", "busy")
+_COMPANY: Final = {
+    "alone": "alone",
+    "quick": "beside quick ones of 16 MB",
+    "slow": "beside slow ones of 16 MB",
+    "busy": "beside a process that keeps a core busy",
+}
 
 
 def main(argv: list[str]) -> int:
@@ -66,20 +73,25 @@ def main(argv: list[str]) -> int:
         f"a core with it, sends up to {median(r['generator_late_p99_ms'] for r in half):.2f} ms "
         f"late (p99)"
     )
-    alone, beside, busy = (median(r["p99_ms"] for r in result[key]) for key in _COMPANY)
-    inside = [median(r["server_p99_ms"] for r in result[key]) for key in _COMPANY]
-    late = [median(r["generator_late_p99_ms"] for r in result[key]) for key in _COMPANY]
-    large = sum(r["large"] for r in result["beside"])
     print(
-        f"small requests ({_SMALL_PER_S:.0f}/s, 2 slots): p99 {alone:.2f} ms alone, "
-        f"{beside:.2f} ms beside one of 16 MB ({beside / alone - 1:+.0%}; "
-        f"{large} of those were answered), "
-        f"{busy:.2f} ms beside a process that keeps a core busy ({busy / alone - 1:+.0%}); "
-        f"by the server's own account {inside[0]:.2f}, {inside[1]:.2f} and {inside[2]:.2f} ms; "
-        f"the generator, which sends both, sends up to {late[0]:.2f}, {late[1]:.2f} and "
-        f"{late[2]:.2f} ms late (p99)"
+        f"small requests ({_SMALL_PER_S:.0f}/s, 2 slots), p99 in ms; the generator sends both:\n"
+        f"{'':<42} generator           server's account    generator late   large ones"
     )
+    for key, company in _COMPANY.items():
+        row, alone = result[key], result["alone"]
+        print(
+            f"{company:<42} {_against(row, alone, 'p99_ms'):<19} "
+            f"{_against(row, alone, 'server_p99_ms'):<19} "
+            f"{median(r['generator_late_p99_ms'] for r in row):<16.2f} "
+            f"{sum(r['large'] for r in row)}"
+        )
     return 0 if not result["failed"] else 1
+
+
+def _against(rounds: list[dict[str, Any]], alone: list[dict[str, Any]], key: str) -> str:
+    """Return the median of a figure, and how much more that is than alone."""
+    here, there = median(r[key] for r in rounds), median(r[key] for r in alone)
+    return f"{here:.2f}" if rounds is alone else f"{here:.2f} ({here / there - 1:+.0%})"
 
 
 async def _measure(parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event) -> dict[str, Any]:
@@ -128,7 +140,7 @@ async def _half(
 async def _neighbour(
     parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event, result: dict[str, Any]
 ) -> None:
-    """Send small requests: alone, with a large one in flight all the time, beside a busy core."""
+    """Send small requests in each kind of company."""
     scenario = SCENARIOS["wide1"]
     flags = ["--concurrency", "2", *parsed.flags.split()]
     duration_s = parsed.duration
@@ -136,23 +148,27 @@ async def _neighbour(
         launch = servers()["pelton"].launch(model_path("wide"), child.target.port, scenario)
         small = [request for request, _ in requests_of(launch, child.target, scenario)]
         load = Load(child.target, Mix(small), tasks, connections=64, timeout_s=60.0, stop=stop)
-        large = Load(
-            child.target,
-            Mix([Request(child.target, _large(small[0]))]),
-            tasks,
-            connections=1,
-            timeout_s=60.0,
-            stop=stop,
-        )
+        large = {
+            kind: Load(
+                child.target,
+                Mix([Request(child.target, _large(small[0], is_slow=kind == "slow"))]),
+                tasks,
+                connections=1,
+                timeout_s=60.0,
+                stop=stop,
+            )
+            for kind in ("quick", "slow")
+        }
         await load.run_closed(8, 2.0, Tally())
-        await large.run_closed(1, 1.0, Tally())
+        for other in large.values():
+            await other.run_closed(1, 1.0, Tally())
         _leave_to_the_collector_only_what_goes()
         for key in _COMPANY:
             tally, others = Tally(), Tally()
             arrivals = Arrivals(_SMALL_PER_S, _SMALL_PER_S, duration_s)
             runs = [load.run_open(arrivals, tally)]
-            if key == "beside":
-                runs.append(large.run_closed(1, duration_s, others))
+            if key in large:
+                runs.append(large[key].run_closed(1, duration_s, others))
             with _busy_core(cores) if key == "busy" else contextlib.nullcontext():
                 await asyncio.gather(*runs)
             result["failed"] += tally.sent - tally.good + others.sent - others.good
@@ -164,8 +180,8 @@ async def _neighbour(
                     "large": others.good,
                 }
             )
-        load.close()
-        large.close()
+        for each in (load, *large.values()):
+            each.close()
 
 
 def _leave_to_the_collector_only_what_goes() -> None:
@@ -192,10 +208,16 @@ def _compute(cores: list[int]) -> None:
         sum(range(10_000))
 
 
-def _large(small: Request) -> Body:
-    """Return a request of 16 MB with the columns of a small one."""
+def _large(small: Request, *, is_slow: bool) -> Body:
+    """Return a request of 16 MB with the columns of a small one.
+
+    The fast path declines a slow one.
+    """
     frame = json.loads(small.body.content)["dataframe_split"]
     row = json.dumps(frame["data"][0])
     rows = _LARGE_BYTES // (len(row) + 2)
     head = '{"dataframe_split": {"columns": ' + json.dumps(frame["columns"]) + ', "data": ['
-    return Body((head + ", ".join([row] * rows) + "]}}").encode(), rows)
+    data = [row] * rows
+    if is_slow:
+        data[0] = json.dumps([float("nan"), *frame["data"][0][1:]])
+    return Body((head + ", ".join(data) + "]}}").encode(), rows)
