@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from pathlib import Path
 
@@ -27,6 +28,21 @@ def test_alive_before_ready(live_endpoint: Serve) -> None:
     assert int(asked.headers["retry-after"]) >= 1
     endpoint.until_ready()
     assert endpoint.ask({"inputs": {"x": [1.0]}}).status_code == 200
+
+
+def test_end_while_the_second_worker_loads(live_endpoint: Serve) -> None:
+    endpoint = live_endpoint(
+        *(build("loads-slowly"), "--concurrency", "2", "--fork", "off"), await_ready=False
+    )
+    endpoint.until_log(r"worker\.ready ")
+    endpoint.until_log(r"(?s)worker\.loading .*worker\.loading ")
+
+    assert endpoint.end(signal.SIGINT) == 0
+
+    log = endpoint.log()
+    assert "server.stopped" in log
+    for never in ("Traceback", "took_over", "server.ready", "worker.killed", "worker.timed_out"):
+        assert never not in log, log
 
 
 @pytest.mark.parametrize("fork", ["auto", "off"])

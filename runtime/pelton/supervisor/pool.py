@@ -158,12 +158,16 @@ class Pool:
         self._closing = True
         self._wake.set()
         self._launcher.stop()
-        await asyncio.gather(*(worker.ended for worker in list(self.workers.values())))
+        gone: list[asyncio.Future[Any]] = [worker.ended for worker in self.workers.values()]
         if self.template is not None:
-            await self.template.process.exited
+            gone.append(self.template.process.exited)
+        if gone:
+            await asyncio.wait(gone)  # which, if it is cancelled, does not cancel them
 
     async def end(self, grace_s: float = 5.0) -> None:
         """End every process: gracefully, then by force."""
+        if not self._closing:  # nobody has told the workers to leave
+            self.drain()
         try:
             async with asyncio.timeout(grace_s):
                 await self.wait_gone()

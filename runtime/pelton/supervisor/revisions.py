@@ -235,6 +235,8 @@ class Revisions:
             assert revision.model is not None
             await self._snapshots.check_unchanged(revision.model, revision.fingerprint)
         prove(revision, old, self.settings)
+        if self._stopping:
+            raise UpdateRejected("The server is shutting down.")
         revision.is_taking_over = True
         await self._take_over(revision, old, step)
         assert revision.model is not None
