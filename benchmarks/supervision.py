@@ -93,12 +93,18 @@ class Steady:
             shot.error = f"{type(error).__name__}: {error}"
         shot.done = time.monotonic()
 
+    async def _connection(self, is_new: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Return a free connection, but none that the server has closed for having been idle."""
+        while self._free and not is_new:
+            reader, writer = self._free.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
     async def _ask(self, shot: Shot) -> None:
         leaves = self._random.random() < self.leave_share
-        if self._free and not leaves:
-            reader, writer = self._free.pop()
-        else:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = await self._connection(leaves)
         writer.write(
             b"POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
             b"content-length: %d\r\n\r\n%b" % (len(self.body), self.body)
