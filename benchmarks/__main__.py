@@ -18,6 +18,7 @@ COMMANDS = {
         "latency at half of capacity, and of small requests beside a slow one",
     ),
     "ideal": ("benchmarks.ideal", "how near to predict alone, and to ideal batches"),
+    "memory": ("benchmarks.memory", "PSS of pelton with 4 slots, and of MLflow with one worker"),
     "overload": ("benchmarks.overload", "200 callers on one slot: who is refused, and how fast"),
     "queueing": ("benchmarks.queueing", "the load generator against queueing theory"),
     "ceiling": ("benchmarks.ceiling", "what the load generator itself can do"),
