@@ -39,7 +39,8 @@ def test_end_while_the_second_worker_loads(live_endpoint: Serve) -> None:
 
     assert endpoint.end(signal.SIGINT) == 0
 
-    log = endpoint.log()
+    _, draining, log = endpoint.log().partition("server.draining")
+    assert draining
     assert "server.stopped" in log
     for never in ("Traceback", "took_over", "server.ready", "worker.killed", "worker.timed_out"):
         assert never not in log, log

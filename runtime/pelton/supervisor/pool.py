@@ -167,7 +167,12 @@ class Pool:
     async def end(self, grace_s: float = 5.0) -> None:
         """End every process: gracefully, then by force."""
         if not self._closing:  # nobody has told the workers to leave
+            starting = [w for w in self.workers.values() if w.state in _BEGUN]
             self.drain()
+            for (
+                worker
+            ) in starting:  # which hear nothing until they are through, and have no request
+                worker.process.kill()
         try:
             async with asyncio.timeout(grace_s):
                 await self.wait_gone()

@@ -9,10 +9,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from pelton.admission.limits import Limits
 from pelton.batching.dispatch import Dispatcher
 from pelton.channel.messages import LoadSpec
 from pelton.errors import WorkerLost
+from pelton.lifecycle import WorkerState
 from pelton.settings import Workers
 from pelton.supervisor.ending import Ending
 from pelton.supervisor.launcher import PoolPlan
@@ -37,8 +40,9 @@ def pool_of(*workers: Any) -> Pool:
 class Worker:
     """One that leaves when it is told to, or only when it is killed."""
 
-    def __init__(self, *, leaves: bool) -> None:
+    def __init__(self, *, leaves: bool, state: WorkerState = WorkerState.READY) -> None:
         self.name = "worker-1"
+        self.state = state
         self.told: list[str] = []
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self.process = SimpleNamespace(kill=lambda: self._end("killed"))
@@ -70,6 +74,16 @@ def test_one_that_does_not_is_killed_and_its_end_is_known() -> None:
         await pool_of(worker).end(0.01)
         assert worker.told == ["drain", "killed"]
         assert str(worker.ended.result().error) == "killed"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("state", [WorkerState.SPAWNING, WorkerState.LOADING, WorkerState.WARMING])
+def test_one_that_starts_is_not_waited_for(state: WorkerState) -> None:
+    async def scenario() -> None:
+        worker = Worker(leaves=False, state=state)
+        await pool_of(worker).end(60.0)
+        assert worker.told == ["drain", "killed"]
 
     asyncio.run(scenario())
 
