@@ -6,17 +6,15 @@ import asyncio
 import gc
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from time import perf_counter, process_time
 from typing import Any, Final
 
-from benchmarks.models.cache import ONE_THREAD, bodies_path, model_path
+from benchmarks.models.cache import bodies_path, model_path
 from benchmarks.scenario import Scenario
 from benchmarks.server import Launch, Server, as_bytes, flat
 from pelton.bench import machine
 from pelton.bench.answer import Expectation, same
 from pelton.bench.caller import Caller
-from pelton.bench.child import Server as Child
 from pelton.bench.child import free_port
 from pelton.bench.load import Load
 from pelton.bench.memory import slots_memory
@@ -110,15 +108,9 @@ async def measure(
     """
     port = free_port()
     launch = server.launch(model_path(scenario.model), port, scenario)
-    child = Child(
-        launch.command,
-        port,
-        ready_path=launch.ready_path,
-        environment={**ONE_THREAD, **launch.environment},
-        cores=cores,
-    )
+    child = launch.child(port, cores)
     await child.start()
-    target = replace(child.target, path=launch.path)
+    target = child.target
     caller = Caller(target, timeout_s=_TIMEOUT_S)
     try:
         requests = requests_of(launch, target, scenario)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -81,16 +80,10 @@ async def _measure(
             for name in names:
                 port = free_port()
                 launch = known[name].launch(model_path(scenario.model), port, scenario)
-                child = Child(
-                    launch.command,
-                    port,
-                    ready_path=launch.ready_path,
-                    environment=launch.environment,
-                    cores=cores.servers,
-                )
+                child = launch.child(port, cores.servers)
                 children.append(child)
                 await child.start()
-                target = replace(child.target, path=launch.path)
+                target = child.target
                 requests = requests_of(launch, target, scenario)
                 caller = Caller(target, timeout_s=60.0)
                 await check(caller, requests, launch)

@@ -9,18 +9,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.cell import requests_of
+from benchmarks.cell import check, requests_of
 from benchmarks.cores import Cores
 from benchmarks.models.cache import ensure, model_path
 from benchmarks.run import PACKAGES
 from benchmarks.scenario import SCENARIOS
 from benchmarks.server import mlflow, pelton
 from pelton.bench import machine
+from pelton.bench.caller import Caller
 from pelton.bench.child import Server as Child
 from pelton.bench.child import free_port
 from pelton.bench.interruption import loop_run
@@ -31,6 +31,7 @@ from pelton.bench.tally import Tally
 
 _CALLERS: Final = 16
 _LOOK_S: Final = 0.25
+_TIMEOUT_S: Final = 60.0
 
 
 def main(argv: list[str]) -> int:
@@ -77,24 +78,20 @@ async def _measure(
                 break
             port = free_port()
             launch = launched(model, port, scenario)
-            child = Child(
-                launch.command,
-                port,
-                ready_path=launch.ready_path,
-                environment=launch.environment,
-                cores=cores.servers,
-            )
+            child = launch.child(port, cores.servers)
             try:
                 await child.start()
-                target = replace(child.target, path=launch.path)
-                requests = [request for request, _ in requests_of(launch, target, scenario)]
+                requests = requests_of(launch, child.target, scenario)
+                caller = Caller(child.target, timeout_s=_TIMEOUT_S)
+                await check(caller, requests, launch)
+                caller.close()
                 async with asyncio.TaskGroup() as tasks:
                     load = Load(
-                        target,
-                        Mix(requests),
+                        child.target,
+                        Mix([request for request, _ in requests]),
                         tasks,
                         connections=_CALLERS,
-                        timeout_s=60.0,
+                        timeout_s=_TIMEOUT_S,
                         stop=stop,
                     )
                     peak = await _under(load, child, parsed.duration)

@@ -6,13 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.models.cache import ONE_THREAD
 from benchmarks.scenario import Scenario
 from pelton.bench.child import READY_PATH, pelton_command
+from pelton.bench.child import Server as Child
 
 WAITING: Final = frozenset({"fixed", "slow"})
 SMALL: Final = frozenset({"tiny", "echo", "wide1"})
@@ -27,7 +28,7 @@ class Launch:
         command: the command line.
         ready_path: answers 200 when the model can be asked.
         path: where requests go.
-        environment: variables beside the caller's own.
+        environment: variables beside the caller's own, and one thread for each library.
         translate: an MLflow request -> this server's request.
         extract: this server's answer -> what MLflow calls predictions.
     """
@@ -35,9 +36,26 @@ class Launch:
     command: Sequence[str]
     ready_path: str
     path: str = "/invocations"
-    environment: dict[str, str] = field(default_factory=lambda: dict(ONE_THREAD))
+    environment: dict[str, str] = field(default_factory=dict)
     translate: Callable[[Any], Any] = lambda request: request
     extract: Callable[[Any], Any] = lambda answer: answer["predictions"]
+
+    def child(self, port: int, cores: list[int]) -> Child:
+        """Return the server, not started yet; its target is where requests go.
+
+        Args:
+            port: that the command has been given.
+            cores: where it may run.
+        """
+        child = Child(
+            self.command,
+            port,
+            ready_path=self.ready_path,
+            environment={**ONE_THREAD, **self.environment},
+            cores=cores,
+        )
+        child.target = replace(child.target, path=self.path)
+        return child
 
 
 @dataclass(frozen=True)
@@ -96,7 +114,6 @@ def mlflow(workers: int) -> Callable[[Path, int, Scenario], Launch]:
             ],
             "/ping",
             environment={
-                **ONE_THREAD,
                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
                 "UVICORN_LOOP": "uvloop",
                 "UVICORN_HTTP": "httptools",

@@ -1,10 +1,12 @@
 """Latency at half of capacity, and of small requests beside large ones of 16 MB. Open loop.
 
-There is one large request in flight all the time: quick ones, which are dozens a second and keep
-client and server busy with their transfer, and slow ones, which take a second or more of a slot
+Half of capacity twice: server and generator on the same cores, and each on its own. There is one
+large request in flight all the time, of another client: quick ones, which are dozens a second and
+keep client and server busy with their transfer, and slow ones, which take a second or so of a slot
 (one number is not there, so that MLflow's own way answers them). Either keeps one core busy, and on
 two cores whatever does that is felt. So the small ones are measured beside another process, too,
 that keeps a core busy and asks the server nothing: what that does to them is the machine's part.
+With --wire, latencies on the wire as well (tcpdump), which has no part in the generator's waiting.
 """
 
 from __future__ import annotations
@@ -14,9 +16,8 @@ import asyncio
 import contextlib
 import gc
 import json
-import multiprocessing
-import os
-from collections.abc import Iterator
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -24,21 +25,25 @@ from typing import Any, Final
 from benchmarks.cell import requests_of
 from benchmarks.cores import Cores
 from benchmarks.models.cache import ensure, model_path
+from benchmarks.neighbour import Asked, busy_core, large_requests
 from benchmarks.run import PACKAGES
 from benchmarks.scenario import SCENARIOS
 from benchmarks.served import Served
 from benchmarks.server import servers
+from benchmarks.wire import on_the_wire
 from pelton.bench import machine
 from pelton.bench.arrival import Arrivals
+from pelton.bench.histogram import Histogram
 from pelton.bench.interruption import loop_run
 from pelton.bench.load import Load
-from pelton.bench.request import Body, Mix, Request
+from pelton.bench.request import Mix
 from pelton.bench.tally import Tally
+from pelton.errors import ConfigError
 
 _CALLERS: Final = 64
 _CONNECTIONS: Final = 256
 _SMALL_PER_S: Final = 50.0
-_LARGE_BYTES: Final = 15_900_000
+_HALVES: Final = {"shared": "on the same cores", "apart": "each on its own"}
 _COMPANY: Final = {
     "alone": "alone",
     "quick": "beside quick ones of 16 MB",
@@ -51,62 +56,69 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks underload", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--duration", type=float, default=8.0, help="seconds of each measurement")
+    parser.add_argument("--wire", action="store_true", help="needs tcpdump, and to be root")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--flags", default="", help="of `pelton serve`: --flags='--cores apart'")
     parsed = parser.parse_args(argv)
     ensure("tiny", "wide1")
-    cores = Cores.divide("shared")
-    cores.pin_generator()
-    result, _ = loop_run(lambda stop: _measure(parsed, cores, stop))
-    result |= {"machine": machine.describe(PACKAGES), "cores": str(cores), "flags": parsed.flags}
+    divided = {policy: Cores.divide(policy) for policy in _HALVES}
+    divided["shared"].pin_generator()
+    try:
+        result, _ = loop_run(lambda stop: _measure(parsed, divided, stop))
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    result |= {"machine": machine.describe(PACKAGES), "flags": parsed.flags}
+    result |= {"cores": {policy: str(cores) for policy, cores in divided.items()}}
     if parsed.out:
         parsed.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"medians of {parsed.rounds} rounds; {cores}")
-    half = result["half"]
-    print(
-        f"at half of {median(r['capacity_per_s'] for r in half):,.0f}/s: "
-        f"p99 {median(r['p99_ms'] for r in half):.2f} ms, "
-        f"all but predict {median(r['added_p99_ms'] for r in half):.2f} ms; "
-        f"predict {median(r['predict_ms'] for r in half):.2f} ms on average; "
-        f"by the server's own account all but predict "
-        f"{median(r['server_added_p99_ms'] for r in half):.2f} ms, and the generator, which shares "
-        f"a core with it, sends up to {median(r['generator_late_p99_ms'] for r in half):.2f} ms "
-        f"late (p99)"
-    )
-    print(
-        f"small requests ({_SMALL_PER_S:.0f}/s, 2 slots), p99 in ms; the generator sends both:\n"
-        f"{'':<42} generator           server's account    generator late   large ones"
-    )
+    print(f"medians of {parsed.rounds} rounds; p99 in ms")
+    print(f"{'half of capacity, all but predict':<42} {_HEADINGS}")
+    for policy, where in _HALVES.items():
+        half = result[policy]
+        about = f"{where}: half of {median(r['capacity_per_s'] for r in half):,.0f}/s"
+        print(f"{about:<42} {_columns(half, half)}")
+    print(f"{f'small ones ({_SMALL_PER_S:.0f}/s, 2 slots), same cores':<42} {_HEADINGS}")
     for key, company in _COMPANY.items():
-        row, alone = result[key], result["alone"]
-        print(
-            f"{company:<42} {_against(row, alone, 'p99_ms'):<19} "
-            f"{_against(row, alone, 'server_p99_ms'):<19} "
-            f"{median(r['generator_late_p99_ms'] for r in row):<16.2f} "
-            f"{sum(r['large'] for r in row)}"
-        )
+        print(f"{company:<42} {_columns(result[key], result['alone'])}")
     return 0 if not result["failed"] else 1
 
 
-def _against(rounds: list[dict[str, Any]], alone: list[dict[str, Any]], key: str) -> str:
-    """Return the median of a figure, and how much more that is than alone."""
-    here, there = median(r[key] for r in rounds), median(r[key] for r in alone)
-    return f"{here:.2f}" if rounds is alone else f"{here:.2f} ({here / there - 1:+.0%})"
+_FIGURES: Final = {
+    "p99_ms": "generator",
+    "wire_p99_ms": "wire",
+    "server_p99_ms": "server's account",
+}
+_HEADINGS: Final = "".join(f"{name:<17}" for name in _FIGURES.values()) + "generator late   large"
 
 
-async def _measure(parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event) -> dict[str, Any]:
-    result: dict[str, Any] = {"half": [], "failed": 0} | {key: [] for key in _COMPANY}
+def _columns(rounds: list[dict[str, Any]], alone: list[dict[str, Any]]) -> str:
+    """Return the medians of all figures, and how much more they are than alone."""
+    columns = []
+    for key in _FIGURES:
+        here, there = (median(r.get(key, float("nan")) for r in of) for of in (rounds, alone))
+        columns.append(
+            f"{here:.2f}" if rounds is alone else f"{here:.2f} ({here / there - 1:+.0%})"
+        )
+    columns.append(f"{median(r['generator_late_p99_ms'] for r in rounds):.2f}")
+    return "".join(f"{column:<17}" for column in columns) + str(sum(r["large"] for r in rounds))
+
+
+async def _measure(
+    parsed: argparse.Namespace, divided: dict[str, Cores], stop: asyncio.Event
+) -> dict[str, Any]:
+    result: dict[str, Any] = {"failed": 0} | {key: [] for key in (*_HALVES, *_COMPANY)}
     for _ in range(parsed.rounds):
+        for policy, cores in divided.items():
+            if not stop.is_set():
+                result[policy].append(await _half(parsed, cores, stop))
         if not stop.is_set():
-            await _half(parsed, cores, stop, result)
-        if not stop.is_set():
-            await _neighbour(parsed, cores, stop, result)
+            await _beside(parsed, divided["shared"], stop, result)
+    result["failed"] = sum(r["failed"] for key in (*_HALVES, *_COMPANY) for r in result[key])
     return result
 
 
-async def _half(
-    parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event, result: dict[str, Any]
-) -> None:
+async def _half(parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event) -> dict[str, Any]:
     """Find what a closed loop reaches on the 4-column model, then send half as many."""
     scenario = SCENARIOS["tiny"]
     async with Served("tiny", cores, parsed.flags.split()) as child, asyncio.TaskGroup() as tasks:
@@ -122,102 +134,70 @@ async def _half(
         await load.run_closed(_CALLERS, 3.0, capacity)
         rate = capacity.in_window / 3.0
         tally = Tally()
-        await load.run_open(Arrivals(rate / 2, rate / 2, parsed.duration), tally)
+        async with _wire(parsed, child.target.port) as wire:
+            await load.run_open(Arrivals(rate / 2, rate / 2, parsed.duration), tally)
         load.close()
-    result["failed"] += tally.sent - tally.good
-    result["half"].append(
-        {
-            "capacity_per_s": rate,
-            "p99_ms": tally.latency.percentile(99) * 1e3,
-            "added_p99_ms": tally.stages.added.percentile(99) * 1e3,
-            "server_added_p99_ms": tally.stages.inside.percentile(99) * 1e3,
-            "generator_late_p99_ms": tally.lateness.percentile(99) * 1e3,
-            "predict_ms": tally.stages.stages["predict"].mean_s * 1e3,
-        }
-    )
+    predict_ms = tally.stages.stages["predict"].mean_s * 1e3
+    return {
+        "capacity_per_s": rate,
+        "total_p99_ms": tally.latency.percentile(99) * 1e3,
+        "p99_ms": tally.stages.added.percentile(99) * 1e3,
+        "server_p99_ms": tally.stages.inside.percentile(99) * 1e3,
+        "generator_late_p99_ms": tally.lateness.percentile(99) * 1e3,
+        "predict_ms": predict_ms,
+        "large": 0,
+        "failed": tally.sent - tally.good,
+    } | ({"wire_p99_ms": wire.percentile(99) * 1e3 - predict_ms} if wire.total else {})
 
 
-async def _neighbour(
+async def _beside(
     parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event, result: dict[str, Any]
 ) -> None:
     """Send small requests in each kind of company."""
     scenario = SCENARIOS["wide1"]
     flags = ["--concurrency", "2", *parsed.flags.split()]
-    duration_s = parsed.duration
     async with Served("wide", cores, flags) as child, asyncio.TaskGroup() as tasks:
-        launch = servers()["pelton"].launch(model_path("wide"), child.target.port, scenario)
-        small = [request for request, _ in requests_of(launch, child.target, scenario)]
-        load = Load(child.target, Mix(small), tasks, connections=64, timeout_s=60.0, stop=stop)
-        large = {
-            kind: Load(
-                child.target,
-                Mix([Request(child.target, _large(small[0], is_slow=kind == "slow"))]),
-                tasks,
-                connections=1,
-                timeout_s=60.0,
-                stop=stop,
-            )
-            for kind in ("quick", "slow")
-        }
+        target = child.target
+        launch = servers()["pelton"].launch(model_path("wide"), target.port, scenario)
+        small = [request for request, _ in requests_of(launch, target, scenario)]
+        load = Load(target, Mix(small), tasks, connections=64, timeout_s=60.0, stop=stop)
         await load.run_closed(8, 2.0, Tally())
-        for other in large.values():
-            await other.run_closed(1, 1.0, Tally())
         _leave_to_the_collector_only_what_goes()
+        company = {
+            "alone": lambda: contextlib.nullcontext(Asked()),
+            "quick": lambda: large_requests(target, small[0].body, cores.servers, is_slow=False),
+            "slow": lambda: large_requests(target, small[0].body, cores.servers, is_slow=True),
+            "busy": lambda: busy_core(cores.servers),
+        }
         for key in _COMPANY:
-            tally, others = Tally(), Tally()
-            arrivals = Arrivals(_SMALL_PER_S, _SMALL_PER_S, duration_s)
-            runs = [load.run_open(arrivals, tally)]
-            if key in large:
-                runs.append(large[key].run_closed(1, duration_s, others))
-            with _busy_core(cores) if key == "busy" else contextlib.nullcontext():
-                await asyncio.gather(*runs)
-            result["failed"] += tally.sent - tally.good + others.sent - others.good
+            tally = Tally()
+            with company[key]() as others:
+                async with _wire(parsed, target.port) as wire:
+                    arrivals = Arrivals(_SMALL_PER_S, _SMALL_PER_S, parsed.duration)
+                    await load.run_open(arrivals, tally)
             result[key].append(
                 {
                     "p99_ms": tally.latency.percentile(99) * 1e3,
                     "server_p99_ms": tally.stages.stages["total"].percentile(99) * 1e3,
                     "generator_late_p99_ms": tally.lateness.percentile(99) * 1e3,
                     "large": others.good,
+                    "failed": tally.sent - tally.good + others.failed,
                 }
+                | ({"wire_p99_ms": wire.percentile(99) * 1e3} if wire.total else {})
             )
-        for each in (load, *large.values()):
-            each.close()
+        load.close()
+
+
+@contextlib.asynccontextmanager
+async def _wire(parsed: argparse.Namespace, port: int) -> AsyncIterator[Histogram]:
+    if not parsed.wire:
+        yield Histogram()
+        return
+    async with on_the_wire(port) as latencies:
+        yield latencies
 
 
 def _leave_to_the_collector_only_what_goes() -> None:
     """A collection of all that is loaded would delay requests, by milliseconds."""
     gc.collect()
     gc.freeze()
-
-
-@contextlib.contextmanager
-def _busy_core(cores: Cores) -> Iterator[None]:
-    """Run a process that computes, on the servers' cores."""
-    process = multiprocessing.get_context("spawn").Process(target=_compute, args=(cores.servers,))
-    process.start()
-    try:
-        yield
-    finally:
-        process.kill()
-        process.join()
-
-
-def _compute(cores: list[int]) -> None:
-    os.sched_setaffinity(0, cores)
-    while True:
-        sum(range(10_000))
-
-
-def _large(small: Request, *, is_slow: bool) -> Body:
-    """Return a request of 16 MB with the columns of a small one.
-
-    The fast path declines a slow one.
-    """
-    frame = json.loads(small.body.content)["dataframe_split"]
-    row = json.dumps(frame["data"][0])
-    rows = _LARGE_BYTES // (len(row) + 2)
-    head = '{"dataframe_split": {"columns": ' + json.dumps(frame["columns"]) + ', "data": ['
-    data = [row] * rows
-    if is_slow:
-        data[0] = json.dumps([float("nan"), *frame["data"][0][1:]])
-    return Body((head + ", ".join(data) + "]}}").encode(), rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.models.cache import CACHE, ONE_THREAD
+from benchmarks.models.cache import CACHE
 from benchmarks.peers.environment import Environment
 from benchmarks.scenario import Scenario
 from benchmarks.server import Launch, Server
@@ -23,7 +23,6 @@ def _launch(model: Path, port: int, scenario: Scenario) -> Launch:
         "/readyz",
         "/predict",
         {
-            **ONE_THREAD,
             "MODEL": str(model),
             "TENSOR": "1" if scenario.is_tensor else "",
             # It counts rows, and would split a request of more.

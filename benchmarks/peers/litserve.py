@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from benchmarks.models.cache import ONE_THREAD
 from benchmarks.peers.environment import Environment
 from benchmarks.scenario import Scenario
 from benchmarks.server import Launch, Server
@@ -19,7 +18,6 @@ def _launch(model: Path, port: int, scenario: Scenario) -> Launch:
         [str(_ENVIRONMENT.bin / "python"), str(_APP)],
         "/health",
         environment={
-            **ONE_THREAD,
             "MODEL": str(model),
             "PORT": str(port),
             "TENSOR": "1" if scenario.is_tensor else "",

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.models.cache import CACHE, ONE_THREAD
+from benchmarks.models.cache import CACHE
 from benchmarks.peers.environment import Environment
 from benchmarks.scenario import Scenario
 from benchmarks.server import Launch, Server
@@ -35,7 +35,6 @@ def _launch(model: Path, port: int, scenario: Scenario) -> Launch:
         "/v2/health/ready",
         "/v2/models/m/infer",
         {
-            **ONE_THREAD,
             "PYTHONPATH": str(_APPS),
             "PATH": f"{_ENVIRONMENT.bin}:/usr/bin:/bin",
         },

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.models.cache import ONE_THREAD
 from benchmarks.peers.environment import Environment
 from benchmarks.scenario import Scenario
 from benchmarks.server import Launch, Server
@@ -26,7 +25,6 @@ def _launch(model: Path, port: int, scenario: Scenario) -> Launch:
         "/v2/models/m/ready",
         "/v2/models/m/infer",
         {
-            **ONE_THREAD,
             "MODEL": str(model),
             "PORT": str(port),
             "TENSOR": "1" if scenario.is_tensor else "",

@@ -1,0 +1,58 @@
+"""Benchmarks that have no suite of their own, for a moment each: real servers, real figures."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from benchmarks import memory, underload
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(autouse=True)
+def process_as_before() -> Iterator[None]:
+    """A benchmark pins its process to a core and freezes what is loaded."""
+    usable = os.sched_getaffinity(0)
+    yield
+    os.sched_setaffinity(0, usable)
+    gc.unfreeze()
+
+
+def test_memory_of_both_servers_is_read_while_they_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "memory.json"
+
+    assert memory.main(["--rounds", "1", "--duration", "1", "--slots", "2", "--out", str(out)]) == 0
+
+    printed = capsys.readouterr().out
+    rounds = json.loads(out.read_text())["rounds"]
+    assert [r["server"] for r in rounds] == ["pelton, 2 slots", "mlflow, 1 worker"]
+    for measured in rounds:
+        assert measured["failed"] == 0
+        assert measured["peak_mb"] > 50
+        assert f"{measured['server']:<18} peak PSS {measured['peak_mb']:,.0f} MB" in printed
+    assert rounds[0]["processes"] > rounds[1]["processes"]
+
+
+def test_latency_under_load_is_that_of_small_requests_in_each_company(tmp_path: Path) -> None:
+    out = tmp_path / "underload.json"
+
+    assert underload.main(["--rounds", "1", "--duration", "1", "--out", str(out)]) == 0
+
+    result = json.loads(out.read_text())
+    for key in ("shared", "apart"):
+        (half,) = result[key]
+        assert half["capacity_per_s"] > 0
+        assert half["server_p99_ms"] > 0
+        assert half["total_p99_ms"] > half["predict_ms"]
+    for key, asks in {"alone": False, "quick": True, "slow": True, "busy": False}.items():
+        (company,) = result[key]
+        assert company["server_p99_ms"] > 0
+        assert company["p99_ms"] > 0
+        assert bool(company["large"]) == asks
