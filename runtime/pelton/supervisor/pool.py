@@ -169,10 +169,8 @@ class Pool:
         if not self._closing:  # nobody has told the workers to leave
             starting = [w for w in self.workers.values() if w.state in _BEGUN]
             self.drain()
-            for (
-                worker
-            ) in starting:  # which hear nothing until they are through, and have no request
-                worker.process.kill()
+            for worker in starting:
+                worker.process.kill()  # it hears nothing until it is through, and has no request
         try:
             async with asyncio.timeout(grace_s):
                 await self.wait_gone()
