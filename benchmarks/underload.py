@@ -16,12 +16,14 @@ import asyncio
 import contextlib
 import gc
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from benchmarks import wire
 from benchmarks.cell import requests_of
 from benchmarks.cores import Cores
 from benchmarks.models.cache import ensure, model_path
@@ -30,7 +32,6 @@ from benchmarks.run import PACKAGES
 from benchmarks.scenario import SCENARIOS
 from benchmarks.served import Served
 from benchmarks.server import servers
-from benchmarks.wire import on_the_wire
 from pelton.bench import machine
 from pelton.bench.arrival import Arrivals
 from pelton.bench.histogram import Histogram
@@ -60,14 +61,19 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--flags", default="", help="of `pelton serve`: --flags='--cores apart'")
     parsed = parser.parse_args(argv)
-    ensure("tiny", "wide1")
-    divided = {policy: Cores.divide(policy) for policy in _HALVES}
-    divided["shared"].pin_generator()
     try:
-        result, _ = loop_run(lambda stop: _measure(parsed, divided, stop))
+        if parsed.wire:
+            wire.require()
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    ensure("tiny", "wide1")
+    divided = {policy: Cores.divide(policy) for policy in _HALVES}
+    divided["shared"].pin_generator()
+    result, interrupted = loop_run(lambda stop: _measure(parsed, divided, stop))
+    if interrupted:
+        print("interrupted: no medians", file=sys.stderr)
+        return 128 + signal.SIGINT
     result |= {"machine": machine.describe(PACKAGES), "flags": parsed.flags}
     result |= {"cores": {policy: str(cores) for policy, cores in divided.items()}}
     if parsed.out:
@@ -81,7 +87,7 @@ def main(argv: list[str]) -> int:
     print(f"{f'small ones ({_SMALL_PER_S:.0f}/s, 2 slots), same cores':<42} {_HEADINGS}")
     for key, company in _COMPANY.items():
         print(f"{company:<42} {_columns(result[key], result['alone'])}")
-    return 0 if not result["failed"] else 1
+    return 1 if any(r["failed"] for key in (*_HALVES, *_COMPANY) for r in result[key]) else 0
 
 
 _FIGURES: Final = {
@@ -96,7 +102,10 @@ def _columns(rounds: list[dict[str, Any]], alone: list[dict[str, Any]]) -> str:
     """Return the medians of all figures, and how much more they are than alone."""
     columns = []
     for key in _FIGURES:
-        here, there = (median(r.get(key, float("nan")) for r in of) for of in (rounds, alone))
+        if any(key not in r for r in (*rounds, *alone)):
+            columns.append("-")
+            continue
+        here, there = median(r[key] for r in rounds), median(r[key] for r in alone)
         columns.append(
             f"{here:.2f}" if rounds is alone else f"{here:.2f} ({here / there - 1:+.0%})"
         )
@@ -107,18 +116,19 @@ def _columns(rounds: list[dict[str, Any]], alone: list[dict[str, Any]]) -> str:
 async def _measure(
     parsed: argparse.Namespace, divided: dict[str, Cores], stop: asyncio.Event
 ) -> dict[str, Any]:
-    result: dict[str, Any] = {"failed": 0} | {key: [] for key in (*_HALVES, *_COMPANY)}
+    result: dict[str, Any] = {key: [] for key in (*_HALVES, *_COMPANY)}
     for _ in range(parsed.rounds):
         for policy, cores in divided.items():
             if not stop.is_set():
-                result[policy].append(await _half(parsed, cores, stop))
+                await _half(parsed, cores, stop, result[policy])
         if not stop.is_set():
             await _beside(parsed, divided["shared"], stop, result)
-    result["failed"] = sum(r["failed"] for key in (*_HALVES, *_COMPANY) for r in result[key])
     return result
 
 
-async def _half(parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event) -> dict[str, Any]:
+async def _half(
+    parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event, rounds: list[dict[str, Any]]
+) -> None:
     """Find what a closed loop reaches on the 4-column model, then send half as many."""
     scenario = SCENARIOS["tiny"]
     async with Served("tiny", cores, parsed.flags.split()) as child, asyncio.TaskGroup() as tasks:
@@ -134,20 +144,26 @@ async def _half(parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event) -
         await load.run_closed(_CALLERS, 3.0, capacity)
         rate = capacity.in_window / 3.0
         tally = Tally()
-        async with _wire(parsed, child.target.port) as wire:
-            await load.run_open(Arrivals(rate / 2, rate / 2, parsed.duration), tally)
+        if not stop.is_set():
+            async with _wire(parsed, child.target.port) as seen:
+                await load.run_open(Arrivals(rate / 2, rate / 2, parsed.duration), tally)
         load.close()
+    if stop.is_set():
+        return
     predict_ms = tally.stages.stages["predict"].mean_s * 1e3
-    return {
-        "capacity_per_s": rate,
-        "total_p99_ms": tally.latency.percentile(99) * 1e3,
-        "p99_ms": tally.stages.added.percentile(99) * 1e3,
-        "server_p99_ms": tally.stages.inside.percentile(99) * 1e3,
-        "generator_late_p99_ms": tally.lateness.percentile(99) * 1e3,
-        "predict_ms": predict_ms,
-        "large": 0,
-        "failed": tally.sent - tally.good,
-    } | ({"wire_p99_ms": wire.percentile(99) * 1e3 - predict_ms} if wire.total else {})
+    rounds.append(
+        {
+            "capacity_per_s": rate,
+            "total_p99_ms": tally.latency.percentile(99) * 1e3,
+            "p99_ms": tally.stages.added.percentile(99) * 1e3,
+            "server_p99_ms": tally.stages.inside.percentile(99) * 1e3,
+            "generator_late_p99_ms": tally.lateness.percentile(99) * 1e3,
+            "predict_ms": predict_ms,
+            "large": 0,
+            "failed": tally.sent - tally.good,
+        }
+        | ({"wire_p99_ms": seen.percentile(99) * 1e3 - predict_ms} if seen.total else {})
+    )
 
 
 async def _beside(
@@ -172,9 +188,11 @@ async def _beside(
         for key in _COMPANY:
             tally = Tally()
             with company[key]() as others:
-                async with _wire(parsed, target.port) as wire:
+                async with _wire(parsed, target.port) as seen:
                     arrivals = Arrivals(_SMALL_PER_S, _SMALL_PER_S, parsed.duration)
                     await load.run_open(arrivals, tally)
+            if stop.is_set():
+                break
             result[key].append(
                 {
                     "p99_ms": tally.latency.percentile(99) * 1e3,
@@ -183,7 +201,7 @@ async def _beside(
                     "large": others.good,
                     "failed": tally.sent - tally.good + others.failed,
                 }
-                | ({"wire_p99_ms": wire.percentile(99) * 1e3} if wire.total else {})
+                | ({"wire_p99_ms": seen.percentile(99) * 1e3} if seen.total else {})
             )
         load.close()
 
@@ -193,7 +211,7 @@ async def _wire(parsed: argparse.Namespace, port: int) -> AsyncIterator[Histogra
     if not parsed.wire:
         yield Histogram()
         return
-    async with on_the_wire(port) as latencies:
+    async with wire.on_the_wire(port) as latencies:
         yield latencies
 
 

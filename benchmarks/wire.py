@@ -68,6 +68,20 @@ async def on_the_wire(port: int) -> AsyncIterator[Histogram]:
         latencies.record(latencies_s(printed.decode().splitlines(), port))
 
 
+def require() -> None:
+    """See that :func:`on_the_wire` works here, before anything is measured.
+
+    Raises:
+        ConfigError: as there.
+    """
+
+    async def listen() -> None:
+        async with on_the_wire(1):
+            pass
+
+    asyncio.run(listen())
+
+
 def latencies_s(lines: Iterable[str], port: int) -> list[float]:
     """Read the latencies of small requests from `tcpdump -n -tt -q`.
 

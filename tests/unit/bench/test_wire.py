@@ -1,8 +1,8 @@
-import asyncio
 from pathlib import Path
 
 import pytest
-from benchmarks.wire import latencies_s, on_the_wire
+from benchmarks import underload
+from benchmarks.wire import latencies_s, require
 
 from pelton.errors import ConfigError
 
@@ -47,15 +47,10 @@ def test_what_is_no_packet_of_this_kind_is_passed_over(line: str) -> None:
     assert latencies_s([line], SERVER) == []
 
 
-async def listen() -> None:
-    async with on_the_wire(SERVER):
-        pass
-
-
 def test_without_tcpdump_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ConfigError, match="install it"):
-        asyncio.run(listen())
+        require()
 
 
 def test_where_it_may_not_listen_it_says_why(
@@ -68,4 +63,12 @@ def test_where_it_may_not_listen_it_says_why(
     refusing.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(ConfigError, match=r"run as root.*permission"):
-        asyncio.run(listen())
+        require()
+
+
+def test_nothing_is_measured_where_it_cannot_be_recorded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert underload.main(["--wire"]) == 2
+    assert "install it" in capsys.readouterr().err
