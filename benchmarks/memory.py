@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
+import sys
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -45,7 +47,10 @@ def main(argv: list[str]) -> int:
     ensure(parsed.scenario)
     cores = Cores.divide("shared")
     cores.pin_generator()
-    rounds, _ = loop_run(lambda stop: _measure(parsed, cores, stop))
+    rounds, interrupted = loop_run(lambda stop: _measure(parsed, cores, stop))
+    if interrupted:
+        print("interrupted: no medians", file=sys.stderr)
+        return 128 + signal.SIGINT
     if parsed.out:
         result = {"machine": machine.describe(PACKAGES), "rounds": rounds}
         parsed.out.write_text(json.dumps(result, indent=1) + "\n")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from benchmarks.cores import Cores
-from benchmarks.models.cache import ONE_THREAD, model_path
+from benchmarks.models.cache import model_path
+from benchmarks.server import pelton_launch
 from pelton.bench.child import Server as Child
-from pelton.bench.child import free_port, pelton_command
+from pelton.bench.child import free_port
 
 
 class Served:
@@ -19,9 +20,7 @@ class Served:
 
     def __init__(self, model: str, cores: Cores, flags: list[str]) -> None:
         port = free_port()
-        flags = ["--env", "local", "--no-access-log", "--log-level", "warning", *flags]
-        command = pelton_command(str(model_path(model)), port, flags)
-        self._child = Child(command, port, environment=ONE_THREAD, cores=cores.servers)
+        self._child = pelton_launch(model_path(model), port, *flags).child(port, cores.servers)
 
     async def __aenter__(self) -> Child:
         await self._child.start()

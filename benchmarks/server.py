@@ -95,11 +95,13 @@ def _version(package: str) -> Callable[[], str]:
 def pelton(*flags: str) -> Callable[[Path, int, Scenario], Launch]:
     """Launch pelton with its defaults, what a measurement needs, and ``flags`` on top."""
 
-    def launch(model: Path, port: int, scenario: Scenario) -> Launch:
-        extra = ["--env", "local", "--log-level", "warning", "--no-access-log", *flags]
-        return Launch(pelton_command(str(model), port, extra), READY_PATH)
+    return lambda model, port, scenario: pelton_launch(model, port, *flags)
 
-    return launch
+
+def pelton_launch(model: Path, port: int, *flags: str) -> Launch:
+    """Return how to start pelton for any scenario."""
+    extra = ["--env", "local", "--log-level", "warning", "--no-access-log", *flags]
+    return Launch(pelton_command(str(model), port, extra), READY_PATH)
 
 
 def mlflow(workers: int) -> Callable[[Path, int, Scenario], Launch]:

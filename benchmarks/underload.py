@@ -51,6 +51,12 @@ _COMPANY: Final = {
     "slow": "beside slow ones of 16 MB",
     "busy": "beside a process that keeps a core busy",
 }
+_FIGURES: Final = {
+    "p99_ms": "generator",
+    "wire_p99_ms": "wire",
+    "server_p99_ms": "server's account",
+}
+_HEADINGS: Final = "".join(f"{name:<17}" for name in _FIGURES.values()) + "generator late   large"
 
 
 def main(argv: list[str]) -> int:
@@ -88,14 +94,6 @@ def main(argv: list[str]) -> int:
     for key, company in _COMPANY.items():
         print(f"{company:<42} {_columns(result[key], result['alone'])}")
     return 1 if any(r["failed"] for key in (*_HALVES, *_COMPANY) for r in result[key]) else 0
-
-
-_FIGURES: Final = {
-    "p99_ms": "generator",
-    "wire_p99_ms": "wire",
-    "server_p99_ms": "server's account",
-}
-_HEADINGS: Final = "".join(f"{name:<17}" for name in _FIGURES.values()) + "generator late   large"
 
 
 def _columns(rounds: list[dict[str, Any]], alone: list[dict[str, Any]]) -> str:
