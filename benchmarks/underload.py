@@ -32,6 +32,7 @@ from benchmarks.run import PACKAGES
 from benchmarks.scenario import SCENARIOS
 from benchmarks.served import Served
 from benchmarks.server import servers
+from pelton import platform
 from pelton.bench import machine
 from pelton.bench.arrival import Arrivals
 from pelton.bench.histogram import Histogram
@@ -64,12 +65,21 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--duration", type=float, default=8.0, help="seconds of each measurement")
     parser.add_argument("--wire", action="store_true", help="needs tcpdump, and to be root")
+    parser.add_argument(
+        "--priority",
+        choices=("usual", "realtime"),
+        default="usual",
+        help="of the server, and of the generator, which would wait for it otherwise",
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--flags", default="", help="of `pelton serve`: --flags='--cores apart'")
     parsed = parser.parse_args(argv)
+    parsed.flags = f"--priority {parsed.priority} {parsed.flags}"
     try:
         if parsed.wire:
             wire.require()
+        if parsed.priority == "realtime":
+            _run_in_real_time()
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -211,6 +221,12 @@ async def _wire(parsed: argparse.Namespace, port: int) -> AsyncIterator[Histogra
         return
     async with wire.on_the_wire(port) as latencies:
         yield latencies
+
+
+def _run_in_real_time() -> None:
+    """Have the generator go before others; raises ``ConfigError`` if it may not."""
+    if not platform.run_in_real_time(True):
+        raise ConfigError("this system does not permit real time: be root, or `ulimit -r 1`")
 
 
 def _leave_to_the_collector_only_what_goes() -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 IS_LINUX = sys.platform.startswith("linux")
 
 _CGROUP = Path("/sys/fs/cgroup")
+_RESET_ON_FORK = 0x40000000  # sched.h; Python has a name for it on some systems only
 
 
 def _read(path: Path) -> str | None:
@@ -87,6 +88,26 @@ def _affine_cores() -> int | None:
     if _divided is not None:
         return len(_divided)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def run_in_real_time(is_real_time: bool) -> bool:
+    """Have the calling thread go before all that is not in real time, or be as others are.
+
+    In the least of the real-time priorities, whose threads do not interrupt each other: one that is
+    woken takes an idle core at once, or one from whoever is not in real time. Threads and children
+    that are started by it are as others are.
+
+    Returns:
+        Whether it could: a process needs a limit (``RLIMIT_RTPRIO``) of 1 or CAP_SYS_NICE for it.
+    """
+    if not hasattr(os, "sched_setscheduler"):
+        return False
+    policy, priority = (os.SCHED_RR, 1) if is_real_time else (os.SCHED_OTHER, 0)
+    try:
+        os.sched_setscheduler(0, policy | _RESET_ON_FORK, os.sched_param(priority))
+    except OSError:
+        return False
+    return True
 
 
 def usable_cores() -> int:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from pelton import platform
 from pelton.admission.limits import Limits
@@ -64,8 +65,29 @@ def serve(settings: Settings, model_uri: str, on_ready: Callable[[str], None]) -
         import uvloop
 
         new_loop = uvloop.new_event_loop
+    settings = _prioritised(settings)
     with _cores(settings.workers.cores), asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(_serve(settings, model_uri, on_ready))
+
+
+def _prioritised(settings: Settings) -> Settings:
+    """Have the front end, which is this thread, go before others, if it is to; returns what holds.
+
+    Not on one core: whatever the kernel does beside us for our connections would wait for us.
+    """
+    if settings.workers.priority == "usual":
+        return settings
+    if platform.usable_cores() < 2:
+        why = {"reason": "there is only one core to use"}
+    elif platform.run_in_real_time(True):
+        return settings
+    else:
+        why = {
+            "reason": "this system does not permit real time",
+            "next": "start it with CAP_SYS_NICE or a limit (ulimit -r) of 1; docs/docker.md",
+        }
+    log.warning("server.priority_usual %s", kv(**why))
+    return replace(settings, workers=replace(settings.workers, priority="usual"))
 
 
 @contextlib.contextmanager

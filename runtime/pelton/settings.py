@@ -139,6 +139,12 @@ class Workers:
         "apart: the front end has one core for itself and all workers share the others, which is"
         " faster for many small requests and slower where models compute for long",
     )
+    priority: str = _option(
+        "usual",
+        one_of("usual", "realtime"),
+        "realtime: the front end and what is predicted within milliseconds go before all other"
+        " processes of the machine, where the system permits it (docs/docker.md)",
+    )
     load_timeout: float = _option(600.0, duration, "a model must have loaded by then")
     warmup_timeout: float = _option(60.0, duration, "the input example must be answered by then")
     warmup: str = _option(

@@ -101,6 +101,7 @@ class LoadSpec:
         verify: requests whose answers are to be reported by the warm-up, as (content type, body
             in latin-1).
         bodies: where the server's ``SharedBodies`` are opened; empty for none.
+        real_time: whether brief batches go before all other processes of the machine.
     """
 
     name: str
@@ -117,6 +118,7 @@ class LoadSpec:
     verify: list[tuple[str, str]] = field(default_factory=list)
     verdicts: dict[str, Any] = field(default_factory=dict)
     bodies: str = ""
+    real_time: bool = False
 
     def to_frame(self) -> Frame:
         """Return the LOAD frame."""

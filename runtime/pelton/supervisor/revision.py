@@ -197,6 +197,7 @@ class Revision:
                 recheck=self.entity.recheck,
                 verify=verify,
                 bodies=bodies,
+                real_time=settings.workers.priority == "realtime",
             ),
             environ=self.environment_vars,
             preload=tuple(_LIBRARIES[f] for f in self.model.mlmodel.flavors if f in _LIBRARIES),

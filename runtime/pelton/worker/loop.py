@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, cast
 
+from pelton import platform
 from pelton.channel import frames
 from pelton.channel.bodies import BodyReader
 from pelton.channel.frames import Buffer
@@ -24,6 +25,7 @@ from pelton.compiled import core
 from pelton.errors import FrameError
 from pelton.worker.answerer import Answerer, WorkerRequest
 from pelton.worker.slot import Batch, Slot
+from pelton.worker.urgency import Urgency
 
 _AHEAD_BYTES = 1024 * 1024  # some 5 ms of decoding
 # As `WorkerRequest(...)`, which would go through a function in Python.
@@ -41,6 +43,7 @@ class Loop:
         answerer: answers batches.
         slots: batches that run at a time.
         bodies: where PLACED bodies are; ``None`` if none will come.
+        real_time: whether the reader and brief batches go before all other processes.
     """
 
     def __init__(
@@ -49,15 +52,20 @@ class Loop:
         answerer: Answerer,
         slots: int,
         bodies: BodyReader | None = None,
+        real_time: bool = False,
     ) -> None:
         self._channel = channel
+        self._real_time = real_time
         self._bodies = bodies
         self._answerer = answerer
         # None ends a slot.
         self._batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._waiting: dict[int, Batch] = {}  # not begun; the key is the batch's id
         self._taking = threading.Lock()  # a batch is begun or given back, not both
-        self._slots = [Slot(channel, answerer) for _ in range(slots)]
+        self._slots = [
+            Slot(channel, answerer, Urgency(platform.run_in_real_time) if real_time else None)
+            for _ in range(slots)
+        ]
         self._requests: list[WorkerRequest] = []  # of a batch that has not come as a whole
         if core is not None:
             channel.on_data = self._cut
@@ -129,6 +137,8 @@ class Loop:
         self._batches.put(batch)
 
     def _read(self) -> None:
+        if self._real_time:
+            platform.run_in_real_time(True)
         try:
             for kind, id, meta, body, flags in self._channel:
                 if kind in (REQUEST, PLACED):

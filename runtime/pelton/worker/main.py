@@ -79,7 +79,7 @@ def serve(channel: ChannelServer, spec: LoadSpec, model: LoadedModel) -> int:
     report["warmup_s"] = time.monotonic() - started
     channel.send([json_frame(Kind.WARMED, report)])
     platform.keep_freed_memory(_KEPT_BYTES)  # now, as what loading has freed is not needed again
-    Loop(channel, answerer, spec.slots, bodies).run()
+    Loop(channel, answerer, spec.slots, bodies, spec.real_time).run()
     return EXIT_DRAINED
 
 

@@ -20,6 +20,7 @@ from pelton.channel import frames
 from pelton.channel.messages import PATHS, AnswerMeta, Kind, encode_answers
 from pelton.channel.server import ChannelServer
 from pelton.worker.answerer import Answerer, Decodings, WorkerRequest
+from pelton.worker.urgency import Urgency
 
 _CANCELLED = AnswerMeta(status=0, path=PATHS.index("cancelled"))
 # Not SIGUSR1: faulthandler users and models like it. Linux has signals nobody else uses.
@@ -56,6 +57,11 @@ class Batch:
 class Slot:
     """Runs batches in the calling thread.
 
+    Args:
+        channel: to the server.
+        answerer: answers batches.
+        urgency: says which run in real time; ``None`` for none.
+
     ``_armed`` is the id of the batch that may be interrupted right now: set while user code runs,
     cleared before anything is written to the channel, so that a frame is never cut in two.
 
@@ -63,8 +69,11 @@ class Slot:
         is_busy: it runs a batch, so that the next one will have to wait.
     """
 
-    def __init__(self, channel: ChannelServer, answerer: Answerer) -> None:
+    def __init__(
+        self, channel: ChannelServer, answerer: Answerer, urgency: Urgency | None = None
+    ) -> None:
         self._channel = channel
+        self._urgency = urgency
         self._answerer = answerer
         self.is_busy = False
         self._pid = os.getpid()
@@ -85,10 +94,14 @@ class Slot:
         while True:
             try:
                 self.is_busy = False
+                if self._urgency is not None:
+                    self._urgency.wait()
                 batch = next_batch()
                 if batch is None:
                     return
                 self.is_busy = True
+                if self._urgency is not None:
+                    self._urgency.begin(sum(len(request.body) for request in batch.requests))
                 self._run(batch)
             except RequestCancelled:
                 continue  # arrived between two batches: its batch is answered already
@@ -143,6 +156,8 @@ class Slot:
                 is_rechecking = True
                 buffers[:0] = frames.encode(frames.Frame(Kind.RECHECKS, batch_id))
             self._channel.write(buffers)
+            if rechecks and self._urgency is not None:
+                self._urgency.check()
             if unanswered:
                 self._armed = batch_id
                 self._heed(batch_id)  # the cancellation came while this was written
