@@ -4,6 +4,7 @@ import pytest
 from benchmarks import underload
 from benchmarks.wire import latencies_s, require
 
+from pelton import platform
 from pelton.errors import ConfigError
 
 SERVER = 40001
@@ -72,3 +73,11 @@ def test_nothing_is_measured_where_it_cannot_be_recorded(
     monkeypatch.setenv("PATH", "")
     assert underload.main(["--wire"]) == 2
     assert "install it" in capsys.readouterr().err
+
+
+def test_nothing_is_measured_where_real_time_is_not_permitted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(platform, "run_in_real_time", lambda is_real_time: False)
+    assert underload.main(["--priority", "realtime"]) == 2
+    assert "ulimit -r 1" in capsys.readouterr().err

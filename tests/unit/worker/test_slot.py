@@ -98,3 +98,34 @@ def test_it_says_before_its_answers_that_it_will_not_be_through_and_then_that_it
     assert said[5:] == [(Kind.ANSWER, 2)], "of this batch nothing is checked"
     ours.close()
     theirs.close()
+
+
+class Told:
+    """Stands in for a slot's urgency."""
+
+    def __init__(self) -> None:
+        self.calls: list[str | tuple[str, int]] = []
+
+    def wait(self) -> None:
+        self.calls.append("wait")
+
+    def begin(self, size: int) -> None:
+        self.calls.append(("begin", size))
+
+    def check(self) -> None:
+        self.calls.append("check")
+
+
+def test_its_thread_is_told_what_comes_and_when_only_checks_are_left() -> None:
+    ours, theirs = socket.socketpair()
+    asked = ([(1, b"abc"), (3, b"de")], [(2, b"f")])
+    batches = iter([Batch([WorkerRequest(id, b, None, 0.0) for id, b in ids]) for ids in asked])
+    told = Told()
+    slot = Slot(ChannelServer(theirs), Checks(), told)  # type: ignore[arg-type]
+
+    slot.run(lambda: next(batches, None))
+
+    of_two = ["wait", ("begin", 5), "check", "check"]
+    assert told.calls == [*of_two, "wait", ("begin", 1), "wait"]
+    ours.close()
+    theirs.close()
