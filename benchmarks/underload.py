@@ -6,6 +6,8 @@ keep client and server busy with their transfer, and slow ones, which take a sec
 (one number is not there, so that MLflow's own way answers them). Either keeps one core busy, and on
 two cores whatever does that is felt. So the small ones are measured beside another process, too,
 that keeps a core busy and asks the server nothing: what that does to them is the machine's part.
+Small ones come at random, or one after the other: at random, some come while another is answered,
+and have the other slot unless a large one has it; the time in the queue stands beside the rest.
 With --wire, latencies on the wire as well (tcpdump), which has no part in the generator's waiting.
 """
 
@@ -15,10 +17,11 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import itertools
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -46,6 +49,7 @@ _CALLERS: Final = 64
 _CONNECTIONS: Final = 256
 _SMALL_PER_S: Final = 50.0
 _HALVES: Final = {"shared": "on the same cores", "apart": "each on its own"}
+_MANNERS: Final = {"random": f"{_SMALL_PER_S:.0f}/s at random", "single": "one after the other"}
 _COMPANY: Final = {
     "alone": "alone",
     "quick": "beside quick ones of 16 MB",
@@ -57,7 +61,10 @@ _FIGURES: Final = {
     "wire_p99_ms": "wire",
     "server_p99_ms": "server's account",
 }
-_HEADINGS: Final = "".join(f"{name:<17}" for name in _FIGURES.values()) + "generator late   large"
+_CAUSES: Final = ("generator_late_p99_ms", "queue_p99_ms")
+_HEADINGS: Final = (
+    "".join(f"{name:<17}" for name in _FIGURES.values()) + "generator late   in the queue     large"
+)
 
 
 def main(argv: list[str]) -> int:
@@ -74,7 +81,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--flags", default="", help="of `pelton serve`: --flags='--cores apart'")
     parsed = parser.parse_args(argv)
-    parsed.flags = f"--priority {parsed.priority} {parsed.flags}"
+    parsed.flags = f"--priority {parsed.priority} {parsed.flags}".strip()
     try:
         if parsed.wire:
             wire.require()
@@ -100,10 +107,16 @@ def main(argv: list[str]) -> int:
         half = result[policy]
         about = f"{where}: half of {median(r['capacity_per_s'] for r in half):,.0f}/s"
         print(f"{about:<42} {_columns(half, half)}")
-    print(f"{f'small ones ({_SMALL_PER_S:.0f}/s, 2 slots), same cores':<42} {_HEADINGS}")
-    for key, company in _COMPANY.items():
-        print(f"{company:<42} {_columns(result[key], result['alone'])}")
-    return 1 if any(r["failed"] for key in (*_HALVES, *_COMPANY) for r in result[key]) else 0
+    for manner, how in _MANNERS.items():
+        print(f"{f'small ones, {how}, 2 slots':<42} {_HEADINGS}")
+        for key, company in _COMPANY.items():
+            columns = _columns(result[f"{manner}_{key}"], result[f"{manner}_alone"])
+            print(f"{company:<42} {columns}")
+    return 1 if any(r["failed"] for key in _keys() for r in result[key]) else 0
+
+
+def _keys() -> list[str]:
+    return [*_HALVES, *(f"{manner}_{key}" for manner in _MANNERS for key in _COMPANY)]
 
 
 def _columns(rounds: list[dict[str, Any]], alone: list[dict[str, Any]]) -> str:
@@ -117,14 +130,16 @@ def _columns(rounds: list[dict[str, Any]], alone: list[dict[str, Any]]) -> str:
         columns.append(
             f"{here:.2f}" if rounds is alone else f"{here:.2f} ({here / there - 1:+.0%})"
         )
-    columns.append(f"{median(r['generator_late_p99_ms'] for r in rounds):.2f}")
+    for key in _CAUSES:
+        known = all(key in r for r in rounds)
+        columns.append(f"{median(r[key] for r in rounds):.2f}" if known else "-")
     return "".join(f"{column:<17}" for column in columns) + str(sum(r["large"] for r in rounds))
 
 
 async def _measure(
     parsed: argparse.Namespace, divided: dict[str, Cores], stop: asyncio.Event
 ) -> dict[str, Any]:
-    result: dict[str, Any] = {key: [] for key in (*_HALVES, *_COMPANY)}
+    result: dict[str, Any] = {key: [] for key in _keys()}
     for _ in range(parsed.rounds):
         for policy, cores in divided.items():
             if not stop.is_set():
@@ -166,6 +181,7 @@ async def _half(
             "p99_ms": tally.stages.added.percentile(99) * 1e3,
             "server_p99_ms": tally.stages.inside.percentile(99) * 1e3,
             "generator_late_p99_ms": tally.lateness.percentile(99) * 1e3,
+            "queue_p99_ms": tally.stages.stages["queue"].percentile(99) * 1e3,
             "predict_ms": predict_ms,
             "large": 0,
             "failed": tally.sent - tally.good,
@@ -187,29 +203,34 @@ async def _beside(
         load = Load(target, Mix(small), tasks, connections=64, timeout_s=60.0, stop=stop)
         await load.run_closed(8, 2.0, Tally())
         _leave_to_the_collector_only_what_goes()
-        company = {
+        company: dict[str, Callable[[], contextlib.AbstractContextManager[Asked]]] = {
             "alone": lambda: contextlib.nullcontext(Asked()),
             "quick": lambda: large_requests(target, small[0].body, cores.servers, is_slow=False),
             "slow": lambda: large_requests(target, small[0].body, cores.servers, is_slow=True),
             "busy": lambda: busy_core(cores.servers),
         }
-        for key in _COMPANY:
+        for manner, key in itertools.product(_MANNERS, _COMPANY):
             tally = Tally()
             with company[key]() as others:
                 async with _wire(parsed, target.port) as seen:
-                    arrivals = Arrivals(_SMALL_PER_S, _SMALL_PER_S, parsed.duration)
-                    await load.run_open(arrivals, tally)
+                    if manner == "single":
+                        await load.run_closed(1, parsed.duration, tally)
+                    else:
+                        arrivals = Arrivals(_SMALL_PER_S, _SMALL_PER_S, parsed.duration)
+                        await load.run_open(arrivals, tally)
             if stop.is_set():
                 break
-            result[key].append(
+            late = tally.lateness.percentile(99)
+            result[f"{manner}_{key}"].append(
                 {
                     "p99_ms": tally.latency.percentile(99) * 1e3,
                     "server_p99_ms": tally.stages.stages["total"].percentile(99) * 1e3,
-                    "generator_late_p99_ms": tally.lateness.percentile(99) * 1e3,
+                    "queue_p99_ms": tally.stages.stages["queue"].percentile(99) * 1e3,
                     "large": others.good,
                     "failed": tally.sent - tally.good + others.failed,
                 }
                 | ({"wire_p99_ms": seen.percentile(99) * 1e3} if seen.total else {})
+                | ({"generator_late_p99_ms": late * 1e3} if manner == "random" else {})
             )
         load.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -51,8 +52,10 @@ def test_latency_under_load_is_that_of_small_requests_in_each_company(tmp_path: 
         assert half["capacity_per_s"] > 0
         assert half["server_p99_ms"] > 0
         assert half["total_p99_ms"] > half["predict_ms"]
-    for key, asks in {"alone": False, "quick": True, "slow": True, "busy": False}.items():
-        (company,) = result[key]
-        assert company["server_p99_ms"] > 0
+    companies = {"alone": False, "quick": True, "slow": True, "busy": False}
+    for manner, (key, asks) in itertools.product(("random", "single"), companies.items()):
+        (company,) = result[f"{manner}_{key}"]
+        assert company["server_p99_ms"] > company["queue_p99_ms"] > 0
         assert company["p99_ms"] > 0
+        assert ("generator_late_p99_ms" in company) == (manner == "random")
         assert bool(company["large"]) == asks
