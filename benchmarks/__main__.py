@@ -7,6 +7,7 @@ import signal
 import sys
 
 from pelton.bench.interruption import Interrupted
+from pelton.errors import PeltonError
 
 COMMANDS = {
     "run": ("benchmarks.run", "scenarios x servers, interleaved rounds, results as JSON"),
@@ -38,6 +39,9 @@ def main(argv: list[str]) -> int:
     except (Interrupted, KeyboardInterrupt):
         print("stopped", file=sys.stderr)
         return 128 + signal.SIGINT
+    except PeltonError as error:  # a server that did not start, or answers wrongly
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

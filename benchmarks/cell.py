@@ -4,88 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 from collections.abc import Callable
 from time import perf_counter, process_time
 from typing import Any, Final
 
-from benchmarks.models.cache import bodies_path, model_path
 from benchmarks.scenario import Scenario
-from benchmarks.server import Launch, Server, as_bytes, flat
+from benchmarks.served import Served
+from benchmarks.server import Server
 from pelton.bench import machine
-from pelton.bench.answer import Expectation, same
-from pelton.bench.caller import Caller
-from pelton.bench.child import free_port
 from pelton.bench.load import Load
 from pelton.bench.memory import slots_memory
 from pelton.bench.process import machine_busy_s, tree_cpu_s
-from pelton.bench.request import Body, Mix, Request
 from pelton.bench.tally import Tally
-from pelton.bench.target import Target
 
 WARM_UP_S: Final = 2.0
 _WARM_UP_CONCURRENCY: Final = 16
 _LEAD_S: Final = 0.5  # callers begin all at once; after it they are as spread as they will be
-_TIMEOUT_S: Final = 60.0
 _QUIET_TRIES: Final = 8
 _QUIET_S: Final = 0.5
 _QUIET_CORES: Final = 0.25
-_RELATIVE: Final = 1e-4  # torch and LightGBM in float32, batched and not
-_ABSOLUTE: Final = 1e-5
-
-
-class Extracted(Expectation):
-    """The right predictions, in whatever a server wraps them (a new id in each answer, say)."""
-
-    def __init__(self, body: bytes, launch: Launch) -> None:
-        super().__init__(body, relative=_RELATIVE, absolute=_ABSOLUTE)
-        self._extract = launch.extract
-        self._predictions = flat(launch.extract(json.loads(body)))
-
-    def says_the_same(self, body: bytes) -> bool:
-        if super().says_the_same(body):
-            return True
-        try:
-            got = flat(self._extract(json.loads(body)))
-        except (ValueError, KeyError, TypeError):
-            return False
-        return same(got, self._predictions, relative=_RELATIVE, absolute=_ABSOLUTE)
-
-
-class WrongAnswer(Exception):
-    """A server's answer is not the model's: nothing it does fast is worth a figure."""
-
-
-def requests_of(launch: Launch, target: Target, scenario: Scenario) -> list[tuple[Request, Any]]:
-    """Return a scenario's requests in a server's own form, each with the model's predictions."""
-    requests = []
-    for line in bodies_path(scenario).read_text().splitlines():
-        known = json.loads(line)
-        frame = known["request"].get("dataframe_split")
-        rows = len(frame["data"]) if frame else len(known["request"]["inputs"])
-        content = as_bytes(launch.translate(known["request"]))
-        request = Request(target, Body(content, rows))
-        requests.append((request, known["response"]["predictions"]))
-    return requests
-
-
-async def check(caller: Caller, requests: list[tuple[Request, Any]], launch: Launch) -> None:
-    """Compare each answer with the model's own; what is right becomes what is expected under load.
-
-    Raises:
-        WrongAnswer: one differs.
-    """
-    for request, predictions in requests:
-        answer = await caller.call(request)
-        if answer.status != 200:
-            raise WrongAnswer(f"status {answer.status}: {answer.body[:300]!r}")
-        got = flat(launch.extract(json.loads(answer.body)))
-        expected = flat(predictions)
-        numbers = [float(v) if isinstance(v, int) else v for v in got]
-        wanted = [float(v) if isinstance(v, int) else v for v in expected]
-        if not same(numbers, wanted, relative=_RELATIVE, absolute=_ABSOLUTE):
-            raise WrongAnswer(f"{got[:8]} instead of {expected[:8]}")
-        request.expectation = Extracted(answer.body, launch)
 
 
 async def measure(
@@ -106,37 +43,21 @@ async def measure(
         ModelError: the server did not start.
         WrongAnswer: it answers something else than the model.
     """
-    port = free_port()
-    launch = server.launch(model_path(scenario.model), port, scenario)
-    child = launch.child(port, cores)
-    await child.start()
-    target = child.target
-    caller = Caller(target, timeout_s=_TIMEOUT_S)
-    try:
-        requests = requests_of(launch, target, scenario)
-        await check(caller, requests, launch)
-        mix = Mix([request for request, _ in requests], scenario.rows)
-        async with asyncio.TaskGroup() as tasks:
-            load = Load(
-                target,
-                mix,
-                tasks,
-                connections=max(scenario.concurrency),
-                timeout_s=_TIMEOUT_S,
-                stop=asyncio.Event(),
-            )
-            gc.collect()
-            gc.freeze()  # the answers that are known are many objects; collecting them takes long
-            try:
-                await load.run_closed(_WARM_UP_CONCURRENCY, WARM_UP_S, Tally())
-                for concurrency in scenario.concurrency:
-                    figures = await _at(load, concurrency, scenario.duration_s, child.pid)
-                    report({"concurrency": concurrency, "start_s": child.start_s, **figures})
-            finally:
-                load.close()
-    finally:
-        caller.close()
-        await child.stop()
+    async with (
+        Served(server.launch, scenario, cores) as served,
+        asyncio.TaskGroup() as tasks,
+    ):
+        child = served.child
+        load = served.load(tasks, connections=max(scenario.concurrency))
+        gc.collect()
+        gc.freeze()  # the answers that are known are many objects; collecting them takes long
+        try:
+            await load.run_closed(_WARM_UP_CONCURRENCY, WARM_UP_S, Tally())
+            for concurrency in scenario.concurrency:
+                figures = await _at(load, concurrency, scenario.duration_s, child.pid)
+                report({"concurrency": concurrency, "start_s": child.start_s, **figures})
+        finally:
+            load.close()
 
 
 async def _at(load: Load, concurrency: int, duration_s: float, pid: int) -> dict[str, Any]:

@@ -25,17 +25,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.cell import requests_of
 from benchmarks.cores import Cores
 from benchmarks.models.cache import ONE_THREAD, bodies_path, ensure, model_path
 from benchmarks.run import PACKAGES
 from benchmarks.scenario import SCENARIOS
 from benchmarks.served import Served
-from benchmarks.server import servers
+from benchmarks.server import pelton
 from pelton.bench import machine
 from pelton.bench.interruption import loop_run
-from pelton.bench.load import Load
-from pelton.bench.request import Mix
 from pelton.bench.tally import Tally
 
 _FIXED_S: Final = 0.020  # of the model `fixed`
@@ -118,10 +115,11 @@ async def _closed(
 ) -> Tally:
     scenario = SCENARIOS[name]
     tally = Tally()
-    async with Served(scenario.model, cores, flags) as child, asyncio.TaskGroup() as tasks:
-        launch = servers()["pelton"].launch(model_path(scenario.model), child.target.port, scenario)
-        mix = Mix([request for request, _ in requests_of(launch, child.target, scenario)])
-        load = Load(child.target, mix, tasks, connections=callers, timeout_s=60.0, stop=stop)
+    async with (
+        Served(pelton(*flags), scenario, cores.servers) as served,
+        asyncio.TaskGroup() as tasks,
+    ):
+        load = served.load(tasks, connections=callers, stop=stop)
         await load.run_closed(callers, 2.0, Tally())
         await load.run_closed(callers, duration_s, tally, lead_s=0.5)
         load.close()

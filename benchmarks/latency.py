@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.cell import check, requests_of
 from benchmarks.cores import Cores
-from benchmarks.models.cache import ensure, model_path
+from benchmarks.models.cache import ensure
 from benchmarks.run import PACKAGES
 from benchmarks.scenario import SCENARIOS
+from benchmarks.served import Served
 from benchmarks.server import servers
 from pelton.bench import machine
-from pelton.bench.caller import Caller
-from pelton.bench.child import Server as Child
-from pelton.bench.child import free_port
 from pelton.bench.interruption import loop_run
-from pelton.bench.load import Load
-from pelton.bench.request import Mix
 from pelton.bench.tally import Tally
 
 _NAMES = ("mlflow", "pelton", "pelton-apart")
@@ -72,31 +68,21 @@ async def _measure(
     """Keep the servers running and take them in turn: an idle one costs nothing."""
     scenario = SCENARIOS[parsed.scenario]
     known = servers()
-    children: list[Child] = []
     rounds: list[dict[str, Any]] = []
-    try:
+    async with contextlib.AsyncExitStack() as running:
+        started = {
+            name: await running.enter_async_context(
+                Served(known[name].launch, scenario, cores.servers)
+            )
+            for name in names
+        }
         async with asyncio.TaskGroup() as tasks:
-            loads = {}
-            for name in names:
-                port = free_port()
-                launch = known[name].launch(model_path(scenario.model), port, scenario)
-                child = launch.child(port, cores.servers)
-                children.append(child)
-                await child.start()
-                target = child.target
-                requests = requests_of(launch, target, scenario)
-                caller = Caller(target, timeout_s=60.0)
-                await check(caller, requests, launch)
-                caller.close()
-                loads[name] = Load(
-                    target,
-                    Mix([request for request, _ in requests]),
-                    tasks,
-                    connections=1,
-                    timeout_s=60.0,
-                    stop=stop,
-                )
-                await loads[name].run_closed(1, 2.0, Tally())
+            loads = {
+                name: served.load(tasks, connections=1, stop=stop)
+                for name, served in started.items()
+            }
+            for load in loads.values():
+                await load.run_closed(1, 2.0, Tally())
             for number in range(parsed.rounds):
                 for name in names if number % 2 else reversed(names):
                     if stop.is_set():
@@ -123,9 +109,6 @@ async def _measure(
                     )
             for load in loads.values():
                 load.close()
-    finally:
-        for child in children:
-            await child.stop()
     return rounds
 
 

@@ -15,25 +15,21 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.cell import check, requests_of
 from benchmarks.cores import Cores
-from benchmarks.models.cache import ensure, model_path
+from benchmarks.models.cache import ensure
 from benchmarks.run import PACKAGES
 from benchmarks.scenario import SCENARIOS
+from benchmarks.served import Served
 from benchmarks.server import mlflow, pelton
 from pelton.bench import machine
-from pelton.bench.caller import Caller
 from pelton.bench.child import Server as Child
-from pelton.bench.child import free_port
 from pelton.bench.interruption import loop_run
 from pelton.bench.load import Load
 from pelton.bench.memory import slots_memory
-from pelton.bench.request import Mix
 from pelton.bench.tally import Tally
 
 _CALLERS: Final = 16
 _LOOK_S: Final = 0.25
-_TIMEOUT_S: Final = 60.0
 
 
 def main(argv: list[str]) -> int:
@@ -71,7 +67,6 @@ async def _measure(
 ) -> list[dict[str, Any]]:
     """Start each server afresh in each round: it has no memory of a round before."""
     scenario = SCENARIOS[parsed.scenario]
-    model = model_path(scenario.model)
     launches = {
         f"pelton, {parsed.slots} slots": pelton("--concurrency", str(parsed.slots)),
         "mlflow, 1 worker": mlflow(1),
@@ -81,28 +76,13 @@ async def _measure(
         for name, launched in launches.items():
             if stop.is_set():
                 break
-            port = free_port()
-            launch = launched(model, port, scenario)
-            child = launch.child(port, cores.servers)
-            try:
-                await child.start()
-                requests = requests_of(launch, child.target, scenario)
-                caller = Caller(child.target, timeout_s=_TIMEOUT_S)
-                await check(caller, requests, launch)
-                caller.close()
-                async with asyncio.TaskGroup() as tasks:
-                    load = Load(
-                        child.target,
-                        Mix([request for request, _ in requests]),
-                        tasks,
-                        connections=_CALLERS,
-                        timeout_s=_TIMEOUT_S,
-                        stop=stop,
-                    )
-                    peak = await _under(load, child, parsed.duration)
-                    load.close()
-            finally:
-                await child.stop()
+            async with (
+                Served(launched, scenario, cores.servers) as served,
+                asyncio.TaskGroup() as tasks,
+            ):
+                load = served.load(tasks, connections=_CALLERS, stop=stop)
+                peak = await _under(load, served.child, parsed.duration)
+                load.close()
             rounds.append({"server": name, "round": number, **peak})
     return rounds
 

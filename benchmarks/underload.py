@@ -27,21 +27,18 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks import wire
-from benchmarks.cell import requests_of
 from benchmarks.cores import Cores
-from benchmarks.models.cache import ensure, model_path
+from benchmarks.models.cache import ensure
 from benchmarks.neighbour import Asked, busy_core, large_requests
 from benchmarks.run import PACKAGES
 from benchmarks.scenario import SCENARIOS
 from benchmarks.served import Served
-from benchmarks.server import servers
+from benchmarks.server import pelton
 from pelton import platform
 from pelton.bench import machine
 from pelton.bench.arrival import Arrivals
 from pelton.bench.histogram import Histogram
 from pelton.bench.interruption import loop_run
-from pelton.bench.load import Load
-from pelton.bench.request import Mix
 from pelton.bench.tally import Tally
 from pelton.errors import ConfigError
 
@@ -153,11 +150,12 @@ async def _half(
     parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event, rounds: list[dict[str, Any]]
 ) -> None:
     """Find what a closed loop reaches on the 4-column model, then send half as many."""
-    scenario = SCENARIOS["tiny"]
-    async with Served("tiny", cores, parsed.flags.split()) as child, asyncio.TaskGroup() as tasks:
-        launch = servers()["pelton"].launch(model_path("tiny"), child.target.port, scenario)
-        mix = Mix([request for request, _ in requests_of(launch, child.target, scenario)])
-        load = Load(child.target, mix, tasks, connections=_CONNECTIONS, timeout_s=60.0, stop=stop)
+    launched = pelton(*parsed.flags.split())
+    async with (
+        Served(launched, SCENARIOS["tiny"], cores.servers) as served,
+        asyncio.TaskGroup() as tasks,
+    ):
+        load = served.load(tasks, connections=_CONNECTIONS, stop=stop)
         await load.run_closed(16, 2.0, Tally())
         # Connections that are opened once requests wait for them make others wait: a hundredth of
         # all requests, in the first tenth of a second.
@@ -168,7 +166,7 @@ async def _half(
         rate = capacity.in_window / 3.0
         tally = Tally()
         if not stop.is_set():
-            async with _wire(parsed, child.target.port) as seen:
+            async with _wire(parsed, served.target.port) as seen:
                 await load.run_open(Arrivals(rate / 2, rate / 2, parsed.duration), tally)
         load.close()
     if stop.is_set():
@@ -194,19 +192,19 @@ async def _beside(
     parsed: argparse.Namespace, cores: Cores, stop: asyncio.Event, result: dict[str, Any]
 ) -> None:
     """Send small requests in each kind of company."""
-    scenario = SCENARIOS["wide1"]
-    flags = ["--concurrency", "2", *parsed.flags.split()]
-    async with Served("wide", cores, flags) as child, asyncio.TaskGroup() as tasks:
-        target = child.target
-        launch = servers()["pelton"].launch(model_path("wide"), target.port, scenario)
-        small = [request for request, _ in requests_of(launch, target, scenario)]
-        load = Load(target, Mix(small), tasks, connections=64, timeout_s=60.0, stop=stop)
+    launched = pelton("--concurrency", "2", *parsed.flags.split())
+    async with (
+        Served(launched, SCENARIOS["wide1"], cores.servers) as served,
+        asyncio.TaskGroup() as tasks,
+    ):
+        target, small = served.target, served.requests[0].body
+        load = served.load(tasks, connections=64, stop=stop)
         await load.run_closed(8, 2.0, Tally())
         _leave_to_the_collector_only_what_goes()
         company: dict[str, Callable[[], contextlib.AbstractContextManager[Asked]]] = {
             "alone": lambda: contextlib.nullcontext(Asked()),
-            "quick": lambda: large_requests(target, small[0].body, cores.servers, is_slow=False),
-            "slow": lambda: large_requests(target, small[0].body, cores.servers, is_slow=True),
+            "quick": lambda: large_requests(target, small, cores.servers, is_slow=False),
+            "slow": lambda: large_requests(target, small, cores.servers, is_slow=True),
             "busy": lambda: busy_core(cores.servers),
         }
         for manner, key in itertools.product(_MANNERS, _COMPANY):

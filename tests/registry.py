@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from pelton.bench.child import free_port
 
 _START_LIMIT_S = 600.0
 
@@ -51,13 +52,6 @@ class Registry:
     run_ids: tuple[str, str]
     model_ids: tuple[str, str]
     artifact_run_id: str
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import http.client
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from pathlib import Path
 
 from tests.conformance.wire import Address
 from tests.zoo.store import REPOSITORY
+
+from pelton.bench.child import free_port
 
 _PELTON_CACHE = REPOSITORY / ".cache" / "pelton"
 _START_LIMIT_S = 180.0
@@ -59,13 +60,6 @@ def pelton_server(model: Path, arguments: str = "", **variables: str) -> Iterato
     ]
     with _running(command, environment(**variables), port, "/v2/health/ready") as address:
         yield address
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

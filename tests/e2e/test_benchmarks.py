@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import itertools
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from benchmarks import memory, underload
+from benchmarks.models.cache import ensure, model_path
+from benchmarks.scenario import SCENARIOS
+from benchmarks.served import Served, WrongAnswer
+from benchmarks.server import pelton_launch
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -59,3 +65,22 @@ def test_latency_under_load_is_that_of_small_requests_in_each_company(tmp_path: 
         assert company["p99_ms"] > 0
         assert ("generator_late_p99_ms" in company) == (manner == "random")
         assert bool(company["large"]) == asks
+
+
+def test_a_server_that_answers_something_else_than_the_model_is_not_measured() -> None:
+    ensure("tiny", "echo")
+    served = Served(
+        lambda _model, port, _scenario: pelton_launch(model_path("echo"), port),
+        SCENARIOS["tiny"],
+        sorted(os.sched_getaffinity(0)),
+    )
+
+    async def enter() -> None:
+        async with served:
+            pytest.fail("entered")
+
+    with pytest.raises(WrongAnswer, match="instead of"):
+        asyncio.run(enter())
+
+    with socket.socket() as probe:  # nobody listens there any more
+        assert probe.connect_ex((served.target.host, served.target.port)) != 0

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,8 @@ from typing import Any
 import httpx
 from tests.e2e.endpoint import environment, until
 from tests.zoo.store import REPOSITORY
+
+from pelton.bench.child import free_port
 
 TOOLS = {"buildah": "buildah", "mmdebstrap": "mmdebstrap", "newuidmap": "uidmap", "unshare": ""}
 """What is needed, and the Debian package that has it."""
@@ -118,7 +119,7 @@ class Container:
         self._store = store
         self._image = image
         self._config = store.configuration(image)
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._exits = contextlib.ExitStack()
 
@@ -245,13 +246,6 @@ def _mounts_overlays(folder: Path) -> bool:
         return False
     subprocess.run(["umount", str(parts["merged"])], check=True)
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def steps_run(output: str) -> list[str]:

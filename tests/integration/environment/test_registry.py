@@ -18,8 +18,9 @@ from typing import Literal
 
 import psutil
 import pytest
-from tests.registry import Registry, free_port
+from tests.registry import Registry
 
+from pelton.bench.child import free_port
 from pelton.environment.amendment import update_requirements
 from pelton.environment.artifacts import LocalModel, resolve, resolve_version
 from pelton.environment.cache import Cache
