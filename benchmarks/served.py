@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.models.cache import bodies_path, model_path
 from benchmarks.scenario import Scenario
-from benchmarks.server import Launch, as_bytes, flat
+from benchmarks.server import Launch, Launcher, as_bytes, flat
 from pelton.bench.answer import Expectation, same
 from pelton.bench.caller import Caller
 from pelton.bench.child import Server as Child
@@ -33,7 +31,7 @@ class Served:
     """Starts a server and checks what it answers; stops it in the end.
 
     Args:
-        launched: how to start it: (model folder, port, scenario) -> that.
+        launched: how to start it.
         scenario: its model and requests.
         cores: where it may run.
 
@@ -44,7 +42,7 @@ class Served:
 
     def __init__(
         self,
-        launched: Callable[[Path, int, Scenario], Launch],
+        launched: Launcher,
         scenario: Scenario,
         cores: list[int],
     ) -> None:
@@ -107,28 +105,26 @@ class Served:
         answer = await caller.call(request)
         if answer.status != 200:
             raise WrongAnswer(f"status {answer.status}: {answer.body[:300]!r}")
-        got = flat(self._launch.extract(json.loads(answer.body)))
+        expectation = Extracted(answer.body, self._launch)
+        try:
+            got = expectation.read(answer.body)
+        except ValueError as error:
+            raise WrongAnswer(f"no predictions in {answer.body[:300]!r}") from error
         expected = flat(predictions)
-        numbers = [float(v) if isinstance(v, int) else v for v in got]
-        wanted = [float(v) if isinstance(v, int) else v for v in expected]
-        if not same(numbers, wanted, relative=_RELATIVE, absolute=_ABSOLUTE):
+        if not same(got, expected, relative=_RELATIVE, absolute=_ABSOLUTE):
             raise WrongAnswer(f"{got[:8]} instead of {expected[:8]}")
-        request.expectation = Extracted(answer.body, self._launch)
+        request.expectation = expectation
 
 
 class Extracted(Expectation):
     """The right predictions, in whatever a server wraps them (a new id in each answer, say)."""
 
     def __init__(self, body: bytes, launch: Launch) -> None:
-        super().__init__(body, relative=_RELATIVE, absolute=_ABSOLUTE)
         self._extract = launch.extract
-        self._predictions = flat(launch.extract(json.loads(body)))
+        super().__init__(body, relative=_RELATIVE, absolute=_ABSOLUTE)
 
-    def says_the_same(self, body: bytes) -> bool:
-        if super().says_the_same(body):
-            return True
+    def read(self, body: bytes) -> list[Any]:
         try:
-            got = flat(self._extract(json.loads(body)))
-        except (ValueError, KeyError, TypeError):
-            return False
-        return same(got, self._predictions, relative=_RELATIVE, absolute=_ABSOLUTE)
+            return flat(self._extract(json.loads(body)))
+        except (KeyError, IndexError, TypeError) as error:
+            raise ValueError(f"not an answer of this server: {error!r}") from error

@@ -58,6 +58,10 @@ class Launch:
         return child
 
 
+Launcher = Callable[[Path, int, Scenario], Launch]
+"""(model folder, port, scenario) -> how to start a server."""
+
+
 @dataclass(frozen=True)
 class Server:
     """A server that can be measured.
@@ -65,7 +69,7 @@ class Server:
     Attributes:
         name: in results and tables.
         about: version-free description of its settings.
-        launch: (model folder, port, scenario) -> how to start it.
+        launch: how to start it.
         why_not: why it cannot be run here; ``None`` if it can.
         version: its version.
         scenarios: where its settings make sense; ``None`` for everywhere.
@@ -73,7 +77,7 @@ class Server:
 
     name: str
     about: str
-    launch: Callable[[Path, int, Scenario], Launch]
+    launch: Launcher
     why_not: Callable[[], str | None] = lambda: None
     version: Callable[[], str] = lambda: ""
     scenarios: frozenset[str] | None = None
@@ -92,7 +96,7 @@ def _version(package: str) -> Callable[[], str]:
     return read
 
 
-def pelton(*flags: str) -> Callable[[Path, int, Scenario], Launch]:
+def pelton(*flags: str) -> Launcher:
     """Launch pelton with its defaults, what a measurement needs, and ``flags`` on top."""
 
     return lambda model, port, scenario: pelton_launch(model, port, *flags)
@@ -104,7 +108,7 @@ def pelton_launch(model: Path, port: int, *flags: str) -> Launch:
     return Launch(pelton_command(str(model), port, extra), READY_PATH)
 
 
-def mlflow(workers: int) -> Callable[[Path, int, Scenario], Launch]:
+def mlflow(workers: int) -> Launcher:
     """Launch MLflow's own server as fast as it can be: uvloop, httptools, no access log."""
 
     def launch(model: Path, port: int, scenario: Scenario) -> Launch:

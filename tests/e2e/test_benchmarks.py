@@ -8,15 +8,16 @@ import itertools
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from benchmarks import memory, underload
-from benchmarks.models.cache import ensure, model_path
+from benchmarks.models.cache import ensure
 from benchmarks.scenario import SCENARIOS
 from benchmarks.served import Served, WrongAnswer
-from benchmarks.server import pelton_launch
+from benchmarks.server import Launch
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -67,10 +68,39 @@ def test_latency_under_load_is_that_of_small_requests_in_each_company(tmp_path: 
         assert bool(company["large"]) == asks
 
 
-def test_a_server_that_answers_something_else_than_the_model_is_not_measured() -> None:
-    ensure("tiny", "echo")
+def _answering(body: str, port: int) -> Launch:
+    """Return how to start a server that answers every request with ``body``."""
+    program = (
+        "import http.server, sys\n"
+        "class Same(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_POST(self):\n"
+        "        self.rfile.read(int(self.headers.get('content-length', 0)))\n"
+        "        self.send_response(200)\n"
+        "        self.send_header('content-length', str(len(sys.argv[2])))\n"
+        "        self.end_headers()\n"
+        "        self.wfile.write(sys.argv[2].encode())\n"
+        "    do_GET = do_POST\n"
+        "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Same).serve_forever()\n"
+    )
+    return Launch([sys.executable, "-c", program, str(port), body], "/")
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ('{"predictions": ["another"]}', "instead of"),
+        ('{"predictions": [false]}', "instead of"),
+        ('{"outputs": [1]}', "no predictions in"),
+        ("[1]", "no predictions in"),
+        ("not JSON", "no predictions in"),
+    ],
+)
+def test_a_server_that_answers_something_else_than_the_model_is_not_measured(
+    body: str, why: str
+) -> None:
+    ensure("tiny")
     served = Served(
-        lambda _model, port, _scenario: pelton_launch(model_path("echo"), port),
+        lambda _model, port, _scenario: _answering(body, port),
         SCENARIOS["tiny"],
         sorted(os.sched_getaffinity(0)),
     )
@@ -79,7 +109,7 @@ def test_a_server_that_answers_something_else_than_the_model_is_not_measured() -
         async with served:
             pytest.fail("entered")
 
-    with pytest.raises(WrongAnswer, match="instead of"):
+    with pytest.raises(WrongAnswer, match=why):
         asyncio.run(enter())
 
     with socket.socket() as probe:  # nobody listens there any more
