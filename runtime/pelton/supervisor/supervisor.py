@@ -211,8 +211,9 @@ class Supervisor(Revisions):
             for revision in self.revisions():
                 if revision.pool is not None:
                     budget = revision.slot_bytes * revision.entity.slots_per_worker
-                    self.memory.watch_pool(revision.pool, budget, self._start_task)
+                    await self.memory.watch_pool(revision.pool, budget, self._start_task)
             self.dispatcher.company.at_once = self._processors.look(self.serving())
+            await asyncio.sleep(0)  # requests first, as in `watch_pool`
             self.memory.guard_machine(self.workers(), free.bytes())
             await asyncio.sleep(self.memory.interval_s)
 

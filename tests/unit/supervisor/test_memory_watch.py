@@ -72,7 +72,7 @@ class Watched:
         """Look then, and let every reading end; returns how many there were so far."""
         for self.now in instants:
             started: list[Any] = []
-            self.watch.watch_pool(self.pool, 10 * GB, started.append)
+            await self.watch.watch_pool(self.pool, 10 * GB, started.append)
             await asyncio.gather(*started)
         return self.readings
 
@@ -123,7 +123,7 @@ def test_no_second_reading_while_one_is_under_way(monkeypatch: pytest.MonkeyPatc
         await worker.look_at(0.0)
         begun: list[Any] = []
         for worker.now in (3.0, 6.0, 9.0):
-            worker.watch.watch_pool(worker.pool, 10 * GB, begun.append)
+            await worker.watch.watch_pool(worker.pool, 10 * GB, begun.append)
         assert len(begun) == 1
         await begun[0]
         assert await worker.look_at(9.0) == 3, "it is due again at once: it began at 3"
@@ -161,6 +161,43 @@ def test_workers_are_read_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -
             worker.pool.workers[name] = other
         await worker.look_at(0.0, 0.1)
         assert [usage.bytes for usage in worker.watch.usage.values()] == [GB] * 3
+
+    watched(test, monkeypatch, 0.0, GB)
+
+
+def test_requests_are_served_between_one_worker_and_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test(worker: Watched) -> None:
+        loop = asyncio.get_running_loop()
+        events: list[str] = []
+
+        def request() -> None:
+            events.append("request")
+            if events.count("read") < 3:
+                loop.call_soon(request)
+
+        def read(pid: int) -> int:
+            events.append("read")
+            return GB
+
+        monkeypatch.setattr(platform, "rss_bytes", read)
+        for name in ("worker-2", "worker-3"):
+            worker.pool.workers[name] = SimpleNamespace(**{**vars(worker.worker), "name": name})
+        loop.call_soon(request)
+        await worker.watch.watch_pool(worker.pool, 10 * GB, lambda reading: reading.close())
+        assert "read read" not in " ".join(events)
+
+    watched(test, monkeypatch, 0.0, GB)
+
+
+def test_one_that_ends_meanwhile_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(worker: Watched) -> None:
+        read: list[int] = []
+        monkeypatch.setattr(platform, "rss_bytes", read.append)
+        asyncio.get_running_loop().call_soon(worker.worker.process.exited.set_result, 0)
+        await worker.watch.watch_pool(worker.pool, 10 * GB, lambda reading: reading.close())
+        assert not read
 
     watched(test, monkeypatch, 0.0, GB)
 
