@@ -37,16 +37,20 @@ class MemoryWatch:
 
     Attributes:
         usage: worker name -> its memory, for metrics.
-        interval_s: when to look again; more often while somebody grows.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.usage: dict[str, Usage] = {}
-        self.interval_s = _SLOW_S
         self._clock = clock
         self._estimates: dict[str, Estimate] = {}
         self._handled: set[str] = set()
         self._reading = asyncio.Lock()  # one after the other: on one core
+
+    @property
+    def interval_s(self) -> float:
+        """When to look again, in seconds: sooner while somebody grows, of whichever revision."""
+        grows = any(usage.growth > usage.budget / 20 for usage in self.usage.values())
+        return _FAST_S if grows else _SLOW_S
 
     async def watch_pool(self, pool: Pool, budget: int, start_task: StartTask) -> None:
         """Look at every worker of a pool, and at the process that loads for it.
@@ -55,7 +59,6 @@ class MemoryWatch:
         and requests come first.
         """
         now = self._clock()
-        self.interval_s = _SLOW_S
         self._watch_loading(pool, budget)
         workers = list(pool.workers.values())
         for worker in workers:
@@ -76,8 +79,6 @@ class MemoryWatch:
                 continue
             size, growth = estimate.now(rss, now)
             usage = self.usage[worker.name] = Usage(size, growth, budget)
-            if growth > budget / 20:
-                self.interval_s = _FAST_S
             self._act(pool, worker, usage, start_task)
 
     def guard_machine(self, workers: Iterable[WorkerHandle], available: int | None) -> None:

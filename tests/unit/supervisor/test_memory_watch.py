@@ -186,9 +186,35 @@ def test_requests_are_served_between_one_worker_and_the_next(
             worker.pool.workers[name] = SimpleNamespace(**{**vars(worker.worker), "name": name})
         loop.call_soon(request)
         await worker.watch.watch_pool(worker.pool, 10 * GB, lambda reading: reading.close())
+        assert events.count("read") == 3
         assert "read read" not in " ".join(events)
 
     watched(test, monkeypatch, 0.0, GB)
+
+
+def test_who_grows_is_looked_at_sooner_whatever_another_revision_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test(worker: Watched) -> None:
+        sizes = {os.getpid(): 7 * GB, -1: GB}
+        monkeypatch.setattr(platform, "rss_bytes", sizes.__getitem__)
+        process = SimpleNamespace(pid=-1, exited=asyncio.get_running_loop().create_future())
+        other = {**vars(worker.worker), "name": "worker-2", "process": process}
+        update: Any = SimpleNamespace(template=None, workers={1: SimpleNamespace(**other)})
+        monkeypatch.setattr(memory_watch, "_pss_and_cost", lambda pid: (GB, 0.004))
+
+        async def look(now: float, grown: int) -> float:
+            worker.now, sizes[os.getpid()] = now, 7 * GB + grown
+            for pool in (worker.pool, update):
+                started: list[Any] = []
+                await worker.watch.watch_pool(pool, 10 * GB, started.append)
+                await asyncio.gather(*started)
+            return worker.watch.interval_s
+
+        assert [await look(0.25 * step, 0) for step in range(4)] == [0.25] * 4
+        assert [await look(1.0 + 0.25 * step, step * GB // 2) for step in range(3)][-1] == 0.05
+
+    watched(test, monkeypatch, 0.004, GB)
 
 
 def test_one_that_ends_meanwhile_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
