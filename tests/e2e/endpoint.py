@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -131,13 +132,7 @@ class Endpoint:
         try:
             self.url: str = until(self._listens, "the server listens")
             self.port = int(self.url.rpartition(":")[2])
-            self.client = self._exits.enter_context(
-                httpx.Client(
-                    base_url=self.url,
-                    timeout=LIMIT_S,
-                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-                )
-            )
+            self._clients = threading.local()
             self._threads = ThreadPoolExecutor(256)
             self._exits.callback(self._threads.shutdown, wait=False)
             if self._await_ready:
@@ -158,6 +153,24 @@ class Endpoint:
             self._destroy()
 
     # Asking
+
+    @property
+    def client(self) -> httpx.Client:
+        """The calling thread's own, with a new connection for every request.
+
+        One for all threads may close a connection that one of them has just begun to ask over
+        (``httpcore`` 1.0 calls it idle, then closes it): that request fails with EBADF.
+        """
+        if not hasattr(self._clients, "client"):
+            self._clients.client = self._exits.enter_context(
+                httpx.Client(
+                    base_url=self.url,
+                    timeout=LIMIT_S,
+                    limits=httpx.Limits(max_keepalive_connections=0),
+                    verify=False,  # it is plain HTTP: no certificates to load
+                )
+            )
+        return self._clients.client
 
     def ask(self, json: Any = None, **options: Any) -> httpx.Response:
         """POST /invocations, of which ``options`` are those of ``httpx``."""
