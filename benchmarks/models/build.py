@@ -6,6 +6,7 @@ the model's libraries, which the load generator's process must not carry.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import sys
@@ -20,7 +21,7 @@ from mlflow.models import ModelSignature, infer_signature
 from mlflow.pyfunc.scoring_server import invocations
 from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
-from benchmarks.models.cache import bodies_path, model_path
+from benchmarks.models.cache import CACHE, bodies_path, model_path
 from benchmarks.scenario import SCENARIOS, Scenario
 
 _HERE: Final = Path(__file__).parent
@@ -214,12 +215,17 @@ def build_bodies(scenario: Scenario) -> None:
                 raise RuntimeError(f"MLflow answers {answer.status}: {answer.response[:300]}")
             lines.append(json.dumps({"request": body, "response": json.loads(answer.response)}))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n")
+    scratch = path.with_name(path.name + ".part")
+    scratch.write_text("\n".join(lines) + "\n")
+    scratch.rename(path)
 
 
 if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        if argument in SCENARIOS:
-            build_bodies(SCENARIOS[argument])
-        else:
-            build_model(argument)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one builds, who else wants the same waits for it
+        for argument in sys.argv[1:]:
+            if argument in SCENARIOS:
+                build_bodies(SCENARIOS[argument])
+            else:
+                build_model(argument)

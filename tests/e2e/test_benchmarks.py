@@ -7,11 +7,14 @@ import gc
 import itertools
 import json
 import os
+import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import benchmarks
 import pytest
 from benchmarks import memory, underload
 from benchmarks.models.cache import ensure
@@ -29,6 +32,23 @@ def process_as_before() -> Iterator[None]:
     yield
     os.sched_setaffinity(0, usable)
     gc.unfreeze()
+
+
+def test_two_that_need_the_same_model_do_not_build_it_in_each_other_s_way(tmp_path: Path) -> None:
+    sources = Path(benchmarks.__file__).parent
+    shutil.copytree(sources, tmp_path / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))
+    build = [sys.executable, "-m", "benchmarks.models.build", "tiny"]
+
+    builders = [
+        subprocess.Popen(build, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+
+    ended = [(builder.communicate()[1], builder.returncode) for builder in builders]
+    assert [status for _, status in ended] == [0, 0], ended
+    kept = {
+        kind: os.listdir(tmp_path / ".cache/benchmarks" / kind) for kind in ("models", "bodies")
+    }
+    assert {kind: len(names) for kind, names in kept.items()} == {"models": 1, "bodies": 1}, kept
 
 
 def test_memory_of_both_servers_is_read_while_they_answer(
