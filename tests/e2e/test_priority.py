@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from tests.conftest import Serve
-from tests.e2e.endpoint import until
-from tests.e2e.reload_support import ROW, A
+from tests.e2e.endpoint import pelton, until
+from tests.e2e.reload_support import ROW, A, B, load_on
+from tests.faults.faulty import Faulty, ask_for
 from tests.zoo import build
 
 # In a process of its own: another user's with no right to it, or this one's.
@@ -46,12 +49,16 @@ needs_permission = pytest.mark.skipif(not _permitted(), reason="real time needs 
 def policies(pid: int) -> list[int]:
     """Return how the threads of a process are scheduled, without the flag for their children."""
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            found.append(os.sched_getscheduler(int(task.name)) & 0xFF)
-        except ProcessLookupError:
-            continue
+    with suppress(FileNotFoundError):  # it has ended
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(ProcessLookupError):
+                found.append(os.sched_getscheduler(int(task.name)) & 0xFF)
     return found
+
+
+def in_real_time(pid: int) -> int:
+    """Return how many threads of a process go before others."""
+    return policies(pid).count(os.SCHED_RR)
 
 
 @needs_permission
@@ -67,9 +74,6 @@ def test_who_may_not_is_told_so() -> None:
 @needs_permission
 def test_front_end_and_slots_are_in_real_time_and_nothing_else(live_endpoint: Serve) -> None:
     endpoint = live_endpoint(build("versioned-a"), "--priority", "realtime", "--concurrency", "2")
-
-    def in_real_time(pid: int) -> int:
-        return policies(pid).count(os.SCHED_RR)
 
     assert endpoint.ask(ROW).json() == A
     assert in_real_time(endpoint.process.pid) == 1
@@ -89,6 +93,54 @@ def test_front_end_and_slots_are_in_real_time_and_nothing_else(live_endpoint: Se
         "so are their successors'",
     )
     assert endpoint.ask(ROW).json() == A
+
+
+@needs_permission
+def test_a_slot_with_a_large_request_is_in_no_hurry_until_it_is_answered() -> None:
+    small = json.dumps(ask_for("hold_each", 1)).encode()
+    large = small + b" " * 300_000
+    with Faulty("--priority", "realtime", "--concurrency", "1") as endpoint:
+        for body, threads in ((small, 2), (large, 1), (small, 2)):
+            begun = endpoint.times_begun("hold_each", 1)
+            answer = endpoint.later(content=body, headers={"Content-Type": "application/json"})
+            until(lambda n=begun: endpoint.times_begun("hold_each", 1) > n, "it is held")
+            assert in_real_time(endpoint.worker()) == threads
+            endpoint.release(1)
+            assert answer.result().status_code == 200
+            until(lambda: in_real_time(endpoint.worker()) == 2, "the slot waits in real time")
+
+
+@needs_permission
+def test_kills_and_reloads_under_load(live_endpoint: Serve) -> None:
+    endpoint = live_endpoint(
+        *(build("versioned-a"), "--priority", "realtime", "--cores", "apart"),
+        *("--concurrency", "2"),
+    )
+    with load_on(endpoint) as load:
+        for model, answer in (("versioned-b", B), ("versioned-a", A)):
+            load.until_answered(20)
+            until(lambda: len(endpoint.workers()) == 2, "only one revision is there")
+            killed = next(iter(endpoint.workers().values()))
+            os.kill(killed, signal.SIGKILL)
+            until(
+                lambda killed=killed: (
+                    killed not in endpoint.workers().values() and len(endpoint.workers()) == 2
+                ),
+                "another worker is there",
+            )
+            load.until_answered(20)
+            reloaded = pelton(
+                *("reload", "--wait", str(build(model)), "--url", endpoint.url),
+                cwd=endpoint.folder,
+            )
+            assert reloaded.returncode == 0, reloaded.stderr
+            assert endpoint.ask(ROW).json() == answer
+    lost = load.outcomes.keys() - {"['a']", "['b']"}
+    assert all("killed by SIGKILL" in text for text in lost), lost
+    until(
+        lambda: [in_real_time(pid) for pid in endpoint.workers().values()] == [2, 2],
+        "readers and slots wait in real time, and those of the revision before are gone",
+    )
 
 
 def test_nothing_is_by_default(live_endpoint: Serve) -> None:

@@ -46,10 +46,10 @@ class Faulty(Endpoint):
             super().__exit__(*error)
 
     def do(self, fault: str, argument: float = 0.0, **options: Any) -> httpx.Response:
-        return self.ask(_request(fault, argument), **options)
+        return self.ask(ask_for(fault, argument), **options)
 
     def do_later(self, fault: str, argument: float = 0.0, **options: Any) -> Future[httpx.Response]:
-        return self.later(_request(fault, argument), **options)
+        return self.later(ask_for(fault, argument), **options)
 
     def begin(self, fault: str, argument: float = 0.0, **options: Any) -> Future[httpx.Response]:
         """Ask in a thread and return once the model is at it."""
@@ -92,7 +92,8 @@ class Faulty(Endpoint):
         assert self.get("/v2/health/live").status_code == 200
 
 
-def _request(fault: str, argument: float) -> dict[str, Any]:
+def ask_for(fault: str, argument: float) -> dict[str, Any]:
+    """The JSON of a request for a fault."""
     return {"dataframe_split": {"columns": ["fault", "argument"], "data": [[fault, argument]]}}
 
 
