@@ -272,9 +272,9 @@ class Answerer:
         """Whether one of so many that are answered now, of so many bytes, is to be checked again.
 
         One request in ``recheck`` is. What waits meanwhile pays for it, so it takes a
-        five-hundredth of the time at most, which no p99 shows; and at 80 ms a megabyte it is none
-        that is much larger than others are, so that nobody waits for long who is used to waiting
-        briefly.
+        five-hundredth of the time at most: a hundredth is what a p99 shows. And at 80 ms a megabyte
+        it is none that is much larger than others are, so that nobody waits for long who is used to
+        waiting briefly.
         """
         if not self._recheck:
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -213,3 +214,24 @@ def test_none_is_checked_again_that_is_much_larger_than_others(
 
     assert seen == ([] if checked is None else [of(checked)])
     assert said.count(True) == len(seen)
+
+
+def test_checks_take_a_five_hundredth_of_the_time(
+    model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr("pelton.worker.answerer.time", SimpleNamespace(monotonic=lambda: now_s))
+    answerer = Answerer(model, Proof(compiled(model.pyfunc), False, {}), recheck=1)
+    checked_at: list[float] = []
+
+    def takes_4_ms(*_: Any) -> None:
+        nonlocal now_s
+        checked_at.append(now_s)
+        now_s += 0.004
+
+    answerer._difference = takes_4_ms
+    for at_s in (0.0, 0.1, 2.003, 2.005, 4.0, 4.01):
+        now_s = at_s
+        answerer.answer([WorkerRequest(1, BODIES[0], JSON, 600.0)], lambda _, rechecks: None)
+
+    assert checked_at == [0.0, 2.005, 4.01]
