@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum {
     MAX_DIMENSIONS = 8,
@@ -14,6 +17,9 @@ enum {
     MAX_EXPONENT_DIGITS = 4,
     LEAST_POWER = -342, /* 10^-343 times 19 digits is less than any double */
     MOST_POWER = 308,
+    /* So far before it is read the text is asked for. It was written on another core, and processors
+     * do not look ahead beyond a page: without, half of the time is waiting for memory. */
+    AHEAD_BYTES = 2048,
 };
 
 static const uint64_t EXACT = UINT64_C(1) << 53; /* integers up to here are exact as doubles */
@@ -122,6 +128,7 @@ static inline bool read_number(Reader *reader)
     const char *at = reader->at, *end = reader->end;
     if (at == end || reader->next == reader->stop)
         return false;
+    __builtin_prefetch(at + AHEAD_BYTES);
     uint64_t is_negative = *at == '-';
     at += is_negative;
     const char *first = at;
@@ -176,6 +183,98 @@ static inline bool read_number(Reader *reader)
     return true;
 }
 
+#ifdef __SSE2__
+enum {
+    FRACTION_DIGITS = 18,
+    FRACTION_BYTES = 33, /* looked at for one number: more than `-d.`, its digits, and `, ` */
+};
+
+static inline unsigned digit(const char *at)
+{
+    return (unsigned char)(*at - '0');
+}
+
+/* Return where the first comma of 31 characters is, or the one after them if there is none. */
+static inline const char *next_comma(const char *at)
+{
+    const __m128i *sixteen = (const __m128i *)at, comma = _mm_set1_epi8(',');
+    __m128i low = _mm_loadu_si128(sixteen), high = _mm_loadu_si128(sixteen + 1);
+    unsigned found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(low, comma))
+                     | (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(high, comma)) << 16;
+    return at + __builtin_ctz(found | 1u << 31);
+}
+
+/* Set `number` to what `count` of sixteen characters and zeros for the others are; no if one of
+ * them is no digit. */
+static inline bool of_sixteen(const char *at, long count, uint64_t *number)
+{
+    static const char ones[FRACTION_DIGITS + 16] = /* 18 times, then zeros */
+        {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+    __m128i counted = _mm_loadu_si128((const __m128i *)(ones + FRACTION_DIGITS - count));
+    __m128i digits = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)at), _mm_set1_epi8('0'));
+    digits = _mm_and_si128(digits, counted);
+    __m128i above = _mm_cmpgt_epi8(digits, _mm_set1_epi8(9)), below = digits; /* by its sign */
+    if (_mm_movemask_epi8(_mm_or_si128(above, below)))
+        return false;
+    __m128i tens = _mm_and_si128(digits, _mm_set1_epi16(0xFF)), units = _mm_srli_epi16(digits, 8);
+    __m128i twos = _mm_add_epi16(_mm_mullo_epi16(tens, _mm_set1_epi16(10)), units);
+    __m128i fours = _mm_madd_epi16(twos, _mm_set1_epi32(100 | 1 << 16));
+    fours = _mm_packs_epi32(fours, fours);
+    __m128i eights = _mm_madd_epi16(fours, _mm_set1_epi32(10000 | 1 << 16));
+    uint64_t both = (uint64_t)_mm_cvtsi128_si64(eights); /* the first is the lower half */
+    *number = (both & UINT32_MAX) * 100000000 + (both >> 32);
+    return true;
+}
+
+/* Read numbers for as long as they are a digit, a point, up to 18 more, and a comma after them, as
+ * most are; return how many. What comes then is left to read_number.
+ *
+ * The way from a number to the next is short, as processors work on several at a time: only to
+ * where the comma is. How many digits there are, which differs from number to number, is no
+ * branch; all are read as if they were 18, so the power of ten is always the same. */
+static inline long read_fractions(Reader *reader)
+{
+    const char *at = reader->at, *end = reader->end;
+    double *next = reader->next;
+    const double *stop = reader->stop;
+    bool is_spaced = end - at >= FRACTION_BYTES && next_comma(at)[1] == ' ';
+    for (; end - at >= FRACTION_BYTES && next < stop; next++) {
+        const char *comma = next_comma(at);
+        __builtin_prefetch(at + AHEAD_BYTES);
+        if ((comma[1] == ' ') != is_spaced) /* a guess, so that nothing below waits for it */
+            break;
+        uint64_t is_negative = *at == '-', digits, bits;
+        const char *first = at + is_negative, *fraction = first + 2;
+        long count = comma - fraction;
+        if (digit(first) > 9 || first[1] != '.' || count < 1 || count > FRACTION_DIGITS)
+            break;
+        if (!of_sixteen(fraction, count, &digits))
+            break;
+        /* All ones, or all zeros, if there is a seventeenth and an eighteenth. */
+        unsigned has_17 = (unsigned)((16 - count) >> 63), has_18 = (unsigned)((17 - count) >> 63);
+        unsigned tens = digit(fraction + 16) & has_17, units = digit(fraction + 17) & has_18;
+        if (tens > 9 || units > 9)
+            break;
+        digits += digit(first) * UINT64_C(10000000000000000);
+        if (!nearest(digits * 100 + tens * 10 + units, -FRACTION_DIGITS, &bits))
+            break;
+        bits |= is_negative << 63;
+        memcpy(next, &bits, sizeof bits);
+        at = comma + 1 + is_spaced;
+    }
+    long count = next - reader->next;
+    reader->at = at;
+    reader->next = next;
+    return count;
+}
+#else
+static inline long read_fractions(Reader *reader)
+{
+    (void)reader;
+    return 0;
+}
+#endif
+
 /* Return the next character that is no white space, 0 at the end. */
 static inline char peek(Reader *reader)
 {
@@ -197,7 +296,13 @@ static bool read_list(Reader *reader, int depth)
         reader->innermost = depth;
     if (is_nested ? reader->innermost == depth : reader->innermost != depth)
         return false;
+    int tries = is_nested ? 0 : 4; /* they cost more than they bring among numbers of other kinds */
     for (long length = 1;; length++) {
+        if (tries) {
+            long fractions = read_fractions(reader);
+            length += fractions;
+            tries -= fractions < 8;
+        }
         peek(reader);
         if (!(is_nested ? read_list(reader, depth + 1) : read_number(reader)))
             return false;

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import mmap
 import shutil
 import struct
 from decimal import Context, Decimal, localcontext
@@ -40,7 +42,15 @@ def assert_same(found: Any, expected: Any) -> None:
 
 
 def read_number(text: str) -> float | None:
+    """Return a number that is a list's only one; among others it has to be read alike."""
     found = json_lists.read(f"[{text}]".encode(), 0)
+    for separator in (",", ", "):
+        row = separator.join(["0.5", text, text, *["-7.25"] * 12])
+        among = json_lists.read(f"[{row}]".encode(), 0)
+        assert (found is None) == (among is None)
+        if found is not None and among is not None:
+            assert among[0][1:3].tobytes() == found[0].tobytes() * 2
+            assert among[0][[0, *range(3, 15)]].tolist() == [0.5, *[-7.25] * 12]
     return None if found is None else float(found[0][0])
 
 
@@ -244,6 +254,84 @@ def test_nothing_beyond_the_text_is_read(text: bytes, data: st.DataObject) -> No
     """A shorter view of the same memory ends where it says."""
     length = data.draw(st.integers(0, len(text) - 1))
     assert json_lists.read(memoryview(bytearray(text))[:length], 0) is None
+
+
+_FRACTIONS = st.from_regex(r"-?[0-9]\.[0-9]{1,19}", fullmatch=True)
+_SEPARATORS = st.sampled_from([",", ", ", " ,", ",  ", ",\n"])
+
+
+@given(
+    row=st.lists(st.tuples(_FRACTIONS, _SEPARATORS), min_size=2, max_size=9),
+    usual=st.none() | st.sampled_from([",", ", "]),
+    odd=st.none() | st.tuples(st.integers(0), st.binary(min_size=1, max_size=1), st.booleans()),
+)
+def test_rows_of_fractions_however_they_are_separated(row: Any, usual: Any, odd: Any) -> None:
+    """And with any byte in place of another, or between two: as JSON is read, or not at all."""
+    text = "".join(number + (usual or separator) for number, separator in row)
+    text = bytearray(f"[{text}-0.1234567890123456]".encode() + b" " * 40)
+    if odd is None:
+        found = json_lists.read(text, 0)
+        digits = [number.replace(".", "").lstrip("-0") for number, _ in row]
+        assert (found is not None) == (max(map(len, digits)) <= 19)
+    else:
+        place, byte, between = odd
+        place %= len(text) - 40
+        text[place : place + (not between)] = byte
+    try:
+        json_lists.reference(bytes(text), 0)
+    except ValueError:
+        assert json_lists.read(text, 0) is None
+    else:
+        assert_read_alike(bytes(text))
+
+
+@pytest.mark.parametrize("separator", [",", ", "])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(
+            "1.",
+            "-1.",
+            ".5",
+            "-.5",
+            "..5",
+            ":.5",
+            "/.5",
+            "-",
+            "-.",
+            "--1.5",
+            "1.5.5",
+            "1.-5",
+            "1. 5",
+        ),
+        *("01.5", "1,.5", "1:5", "0.1:", "0./1", "0.123456789012345:", "0.1234567890123456:"),
+        *("0.12345678901234567/", "0.12345678901234567\xb9", "0.123456\xb9"),
+    ],
+)
+def test_what_is_no_number_is_not_read_among_others(odd: str, separator: str) -> None:
+    row = separator.join(["0.5", odd, *["-7.25"] * 12])
+    assert json_lists.read(f"[{row}]".encode("latin-1"), 0) is None
+
+
+def test_no_memory_behind_a_text_is_touched() -> None:
+    """Texts of any length that end where a page ends, with one behind it that nobody may read."""
+    page = mmap.PAGESIZE
+    memory = mmap.mmap(-1, 2 * page)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.mprotect(ctypes.c_void_p(address + page), page, 0) == 0  # PROT_NONE
+    row = json.dumps([0.5, -7.123456789012345, 0.1234567890123456] * 9).encode()
+    try:
+        for length in range(1, len(row) + 1):
+            text = row[:length]
+            memory[page - length : page] = text
+            found = json_lists.read(memoryview(memory)[page - length : page], 0)
+            assert (found is None) == (length < len(row))
+    finally:
+        assert (
+            libc.mprotect(ctypes.c_void_p(address + page), page, mmap.PROT_READ | mmap.PROT_WRITE)
+            == 0
+        )
 
 
 _ROWS = st.lists(
