@@ -4,7 +4,8 @@ scikit-learn takes a frame's array out of it and works on that; finding out that
 that its columns are those of the fit, takes several times as long as most predictions. The decoder
 knows both. So an estimator that does nothing else with a frame is given the array: the frame's
 block transposed, which is what ``DataFrame.to_numpy`` returns, strides and flags included. And what
-it would find out of the array each time is found out once (`unvalidated`).
+it would find out of the array each time is found out once (`unvalidated`). LightGBM's look at one
+row after the other, whatever the strides, and are given rows as requests have brought them.
 
 Only estimators in the tables below, as their library made them; and only once both ways have given
 the same bytes for one row and for several. The user's own objects are never changed.
@@ -53,6 +54,8 @@ TRANSFORMERS: Final = {
     "sklearn.preprocessing": "MaxAbsScaler MinMaxScaler Normalizer PolynomialFeatures"
     " PowerTransformer QuantileTransformer RobustScaler StandardScaler",
 }
+#: Of PREDICTORS, those to whom each row is a thing of its own.
+_BY_ROWS: Final = {module: PREDICTORS[module] for module in ("lightgbm.sklearn",)}
 _METHODS: Final = ("predict", "predict_proba", "predict_log_proba")
 _NAMES: Final = "feature_names_in_"
 _FITTED_WITH_NAMES: Final = "_fitted_with_feature_names"  # LightGBM's
@@ -69,6 +72,7 @@ class Arrays:
         self._bare = bare
         self._twin: PyFuncModel | None = None
         self._names: tuple[str, ...] = ()
+        self._is_by_rows = False
         self._fits: dict[Layout, bool] = {}
         self._proven: dict[tuple[Layout, bool], bool] = {}  # value: whether arrays are writeable
         try:
@@ -78,6 +82,8 @@ class Arrays:
             found = None
         if found is not None:
             self._twin, self._names = found
+            kind = type(bare._model_impl.sklearn_model)
+            self._is_by_rows = _is_library_class(kind, _BY_ROWS)
 
     def takes(self, decoded: Decoded) -> bool:
         """Return whether ``decoded`` is predicted as an array, so that nobody needs its frame."""
@@ -96,7 +102,7 @@ class Arrays:
         if is_writeable is None:
             return self._prove(decoded, layout)
         try:
-            array = _array(decoded, is_writeable)
+            array = _rows(decoded) if self._is_by_rows else _array(decoded, is_writeable)
             return self._twin.predict(array, params=decoded.params)
         except Exception:
             # Not handled in here: the frame's error, the one that MLflow would show, is asked for
@@ -122,11 +128,12 @@ class Arrays:
         is_writeable = bool(frame.to_numpy().flags.writeable)
         output = self._bare.predict(frame, params=decoded.params)
         assert self._twin is not None
+        # The second one knows what the first one found out.
+        arrays = [_array(decoded, is_writeable) for _ in range(2)]
+        if self._is_by_rows:
+            arrays.append(_rows(decoded))
         try:
-            others = [  # the second one knows what the first one found out
-                self._twin.predict(_array(decoded, is_writeable), params=decoded.params)
-                for _ in range(2)
-            ]
+            others = [self._twin.predict(array, params=decoded.params) for array in arrays]
         except Exception as error:
             self._give_up(f"an array is refused where a frame is not: {error!r}")
             return output
@@ -150,6 +157,13 @@ def _array(decoded: Decoded, is_writeable: bool) -> npt.NDArray[Any]:
     cells: FrameCells = decoded.cells
     array = np.array(cells.blocks[0], order="C").T
     array.flags.writeable = is_writeable
+    return array
+
+
+def _rows(decoded: Decoded) -> npt.NDArray[Any]:
+    """Return (rows, columns), C-ordered: as they are in memory, where they came as rows."""
+    array = np.ascontiguousarray(decoded.cells.blocks[0].T)
+    array.flags.writeable = False
     return array
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pickle
 import warnings
@@ -201,6 +202,39 @@ def test_an_array_is_not_validated_again(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not looks
     mlflow_answer(model, body(rows))
     assert looks
+
+
+@pytest.mark.parametrize(("name", "order"), [("lightgbm", "C"), ("linear", "F")])
+@pytest.mark.parametrize("form", ["dataframe_split", "dataframe_records", "inputs"])
+def test_trees_are_given_rows_as_they_came(name: str, order: str, form: str) -> None:
+    """Where each row is a thing of its own, nobody transposes; what they are given is read-only."""
+    model = load(ARRAYS[name]())
+    fast = compiled(model)
+    content: Any = {
+        "dataframe_split": {"columns": NAMES, "data": ROWS.to_numpy().tolist()},
+        "dataframe_records": ROWS.to_dict("records"),
+        "inputs": ROWS.to_dict("list"),
+    }[form]
+    request = json.dumps({form: content}).encode()
+    expected = mlflow_answer(model, request)
+    assert tuple(answer(fast, request, JSON) or ()) == expected
+    twin = fast._predictor._arrays._twin
+    assert twin is not None
+    given, predict = [], twin._predict_fn
+
+    @functools.wraps(predict)
+    def noted(data: Any, *args: Any, **kwargs: Any) -> Any:
+        given.append(data)
+        return predict(data, *args, **kwargs)
+
+    twin._predict_fn = noted
+    assert tuple(answer(fast, request, JSON) or ()) == expected
+    (array,) = given
+    assert type(array) is np.ndarray
+    assert array.flags[f"{order}_CONTIGUOUS"]
+    assert array.shape == ROWS.shape
+    assert np.array_equal(array, ROWS)
+    assert order == "F" or not array.flags.writeable
 
 
 def test_floats_of_32_bits() -> None:
